@@ -1,0 +1,37 @@
+# One command each: make run | test | lab | constraints | clean
+# Everything is installed into .venv by the first of them and found again by the next.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && echo $$p && break; done)
+BIN := .venv/bin
+
+.PHONY: run test lab constraints clean help
+help:
+	@echo "make run    find a cat in a forest, from nothing, and draw it"
+	@echo "make test   all tests, the notebooks included"
+	@echo "make lab    the lessons in JupyterLab"
+
+.venv/ready: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "bgnb needs Python 3.11, 3.12 or 3.13 with venv: none was found; name one with make PYTHON=/path/to/python"; exit 2; }
+	@echo "Installing into .venv with $$($(PYTHON) --version): about 6 GB, some minutes, once."
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable '.[test,dev]'
+	@touch $@
+
+run: .venv/ready
+	$(BIN)/bgnb demo
+
+test: .venv/ready
+	$(BIN)/python -m pytest
+
+lab: .venv/ready
+	$(BIN)/jupyter lab notebooks
+
+# The exact versions that last passed the tests: resolve the open ranges anew, test, write down what was installed.
+constraints:
+	rm -rf .venv && : > constraints.txt
+	$(MAKE) test
+	$(BIN)/python -m pip freeze --exclude-editable > constraints.txt && touch .venv/ready
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info
