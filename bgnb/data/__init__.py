@@ -1,0 +1,131 @@
+"""Pictures in one shape, wherever they come from: ``load`` gives an ``ImageSet``."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bgnb.tools import InputError, cache_folder, whole_file
+
+CACHE_VERSION = 1  # raise it when the same arguments should give other pictures
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Target images, where the target is in them if that is known, and background images.
+
+    Attributes:
+        targets: ``(T, 3, H, W)`` uint8, every one shows the target somewhere.
+        masks: ``(T, H, W)`` bool, True on the target; None where nobody drew them. Used to evaluate, never to train.
+        backgrounds: ``(B, 3, H, W)`` uint8, none shows the target.
+        names: what the T target images are called, for messages and file names.
+    """
+
+    targets: Tensor
+    masks: Tensor | None
+    backgrounds: Tensor
+    names: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return tuple(self.targets.shape[-2:])
+
+    def to(self, device: torch.device | str) -> "ImageSet":
+        """The same pictures on another device."""
+        masks = None if self.masks is None else self.masks.to(device)
+        return replace(self, targets=self.targets.to(device), masks=masks, backgrounds=self.backgrounds.to(device))
+
+
+def load(
+    source: str | Path = "scenes",
+    target: str = "cat",
+    scene: str = "forest",
+    size: int = 256,
+    images: int | None = None,
+    seed: int = 0,
+    compose: bool = False,
+    progress: bool = True,
+    **dials,
+) -> ImageSet:
+    """Load target images, their masks if there are any, and background images.
+
+    Args:
+        source: ``"scenes"`` (drawn by code, no files needed) or a folder with ``targets/<class>/``,
+            ``backgrounds/<scene>/`` and, optionally, ``masks/<class>/NAME.png`` (> 127 = target).
+        target: the class of animal. scene: the kind of background.
+        size: height and width of the result in pixels; photos are scaled by their short side and cut to the central square.
+        images: how many target images and background images; None = all there are (240 for ``"scenes"``).
+            Fewer than all are drawn by ``seed``.
+        seed: decides everything random: which photos, what is pasted where.
+        compose: make the paper's data set from photos with masks: a cut-out of the target is pasted on one half of the
+            scene's photos, the other half are the background images (FACTS: Protocol, "images").
+        progress: show a bar.
+        dials: options of the drawn scenes, see ``bgnb.data.scenes``.
+
+    Returns:
+        An ImageSet with ``(T, 3, size, size)`` targets. The second call with the same photos and arguments reads a cache.
+
+    Raises:
+        InputError: a missing or empty folder, a broken picture, a mask that does not fit, fewer than two backgrounds, ...
+
+    >>> photos = load("scenes", target="cat", scene="forest", size=64, images=3, progress=False)
+    >>> photos.targets.shape, photos.masks.shape, photos.backgrounds.shape
+    (torch.Size([3, 3, 64, 64]), torch.Size([3, 64, 64]), torch.Size([3, 3, 64, 64]))
+    """
+    if size < 16:
+        raise InputError(f"size {size}: pictures need at least 16 pixels a side")
+    if images is not None and images < 2:
+        raise InputError(f"images {images}: at least 2 target and 2 background images are needed")
+    settings = dict(target=target, scene=scene, size=size, images=images, seed=seed)
+    if str(source) == "scenes":
+        from bgnb.data import scenes
+
+        if compose:
+            raise InputError("compose: the drawn scenes are composed already; it is for a folder of photos with masks")
+        settings.update(dials, images=images or 240)
+        return cached(["scenes", settings], lambda: drawn(*scenes.make(**settings, progress=progress)))
+    if dials:
+        raise InputError(f"{next(iter(dials))}: a dial of the drawn scenes, not of the photos in {source}")
+    from bgnb.data import compose as composed
+    from bgnb.data import folders
+
+    listing = folders.list_photos(source, target, scene, need_masks=compose)
+    make = composed.image_set if compose else folders.image_set
+    return cached([compose, settings, folders.fingerprint(listing)], lambda: make(listing, **settings, progress=progress))
+
+
+def drawn(targets: np.ndarray, masks: np.ndarray, backgrounds: np.ndarray) -> ImageSet:
+    """An ImageSet from arrays ``(n, H, W, 3)`` uint8, ``(n, H, W)`` bool, ``(n, H, W, 3)`` uint8."""
+    targets, backgrounds = (torch.from_numpy(a).permute(0, 3, 1, 2).contiguous() for a in (targets, backgrounds))
+    return ImageSet(targets, torch.from_numpy(masks), backgrounds, tuple(f"{i:03d}" for i in range(len(targets))))
+
+
+def cached(key: list, make: Callable[[], ImageSet]) -> ImageSet:
+    """What ``make`` returns, kept in the cache folder under a hash of ``key`` (anything that JSON can write).
+
+    A cache that cannot be written or read costs time, never the result.
+    """
+    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import save_file
+
+    text = json.dumps([CACHE_VERSION, key], sort_keys=True)
+    path = cache_folder() / "pictures" / f"{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}.safetensors"
+    try:
+        with safe_open(path, "pt") as file:
+            parts = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return ImageSet(parts["targets"], parts.get("masks"), parts["backgrounds"], tuple(json.loads(file.metadata()["names"])))
+    except (OSError, SafetensorError, KeyError):
+        imageset = make()
+    parts = {"targets": imageset.targets, "masks": imageset.masks, "backgrounds": imageset.backgrounds}
+    try:
+        with whole_file(path) as part:
+            save_file({k: v.contiguous() for k, v in parts.items() if v is not None}, part, {"names": json.dumps(imageset.names)})
+    except (OSError, SafetensorError):
+        pass
+    return imageset

@@ -1,0 +1,81 @@
+"""The paper's data set from photos with masks: cut-outs of the target pasted on half of a scene's photos."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageFilter, ImageOps
+
+from bgnb.data import ImageSet
+from bgnb.data.folders import in_threads, read_mask, read_photo, square, stack
+from bgnb.tools import InputError
+
+AREA = (0.15, 0.35)  # share of the picture that the target covers, drawn evenly
+EDGE = 0.004  # softness of the mask's edge: radius of its blur as a share of the picture's side
+
+
+def cut_out(photo: Image.Image, mask: Image.Image) -> Image.Image:
+    """The target alone, cut to its bounding box: RGBA, alpha = mask."""
+    photo = photo.copy()
+    photo.putalpha(mask)
+    return photo.crop(mask.getbbox())
+
+
+def paste(scene: Image.Image, target: Image.Image, rng: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
+    """Paste a cut-out at a random place, scale and mirror, wholly inside the picture.
+
+    Args:
+        scene: square RGB picture. target: RGBA cut-out, larger or smaller than the scene.
+        rng: draws the area share from ``AREA``, the mirror image, and the place.
+
+    Returns:
+        The composite and its mask ``(H, W)`` bool. A long thin target that would not fit at its area is made to fit.
+
+    >>> scene, target = Image.new("RGB", (100, 100)), Image.new("RGBA", (30, 30), "white")
+    >>> picture, mask = paste(scene, target, np.random.default_rng(0))
+    >>> bool(0.13 < mask.mean() < 0.37)
+    True
+    """
+    side = scene.width
+    solid = np.asarray(target)[..., 3].astype(np.float64).sum() / 255
+    scale = side * np.sqrt(rng.uniform(*AREA) / solid)
+    scale = min(scale, side / max(target.size))
+    if rng.random() < 0.5:
+        target = ImageOps.mirror(target)
+    width, height = (max(1, min(side, round(scale * length))) for length in target.size)
+    left, top = int(rng.integers(side - width + 1)), int(rng.integers(side - height + 1))
+    colours = target.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+    layer, alpha = Image.new("RGB", scene.size), Image.new("L", scene.size)
+    layer.paste(colours, (left, top))
+    alpha.paste(target.getchannel("A").resize((width, height), Image.Resampling.BOX), (left, top))
+    mask = np.asarray(alpha) > 127
+    soft = alpha.filter(ImageFilter.GaussianBlur(EDGE * side))
+    soft = Image.fromarray(np.minimum(np.asarray(soft), np.asarray(alpha)))  # the layer is black outside the cut-out
+    return Image.composite(layer, scene, soft), mask
+
+
+def image_set(
+    listing: dict[str, list[Path]], *, size: int, images: int | None, seed: int, progress: bool, scene: str, **_
+) -> ImageSet:
+    """Composites on one half of the scene's photos, the other half as backgrounds; no photo serves on both sides."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(listing["backgrounds"]))
+    count = images or len(order) // 2
+    if len(order) < 3 or 2 * count > len(order):
+        need = f"{2 * count} for {count} target and {count} background images" if images else "at least 3"
+        raise InputError(f"{listing['backgrounds'][0].parent}: holds {len(order)} photos of {scene}, compose needs {need}")
+    with_target, without = order[:count], order[count : 2 * count if images else None]
+    rounds = -(-count // len(listing["targets"]))  # every cut-out once before any twice
+    cut_outs = np.concatenate([rng.permutation(len(listing["targets"])) for _ in range(rounds)])[:count]
+
+    def read(index: int) -> tuple[Image.Image, np.ndarray]:
+        photo = read_photo(listing["targets"][cut_outs[index]])
+        target = cut_out(photo, read_mask(listing["masks"][cut_outs[index]], photo))
+        scene_photo = square(read_photo(listing["backgrounds"][with_target[index]]), size)
+        return paste(scene_photo, target, np.random.default_rng([seed, index]))
+
+    targets = in_threads(read, range(count), "composites", progress)
+    backgrounds = in_threads(lambda i: square(read_photo(listing["backgrounds"][i]), size), without, "backgrounds", progress)
+    masks = torch.from_numpy(np.stack([mask for _, mask in targets]))
+    names = tuple(f"{listing['targets'][c].stem}_on_{listing['backgrounds'][b].stem}" for c, b in zip(cut_outs, with_target, strict=True))
+    return ImageSet(stack([picture for picture, _ in targets]), masks, stack(backgrounds), names)

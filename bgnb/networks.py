@@ -1,0 +1,161 @@
+"""Networks with one logit, whose sigmoid is P(background): ``tiny``, ``vgg16``, ``vgg16_bn``, ``resnet50``.
+
+Trunk and head lie apart: the trunk gives a map of features, the head is a 1x1 convolution, the logit is the head's mean
+over the map. The map before the mean is therefore the class activation map.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from bgnb.tools import InputError
+
+NETWORKS = ("tiny", "vgg16", "vgg16_bn", "resnet50")
+SMALLEST_PATCH = 16
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as torchvision's weights expect
+
+
+class Network(nn.Module):
+    """Pixels -> normalise -> trunk -> head -> mean: one logit for each picture.
+
+    ``padding`` says whether the trunk pads its input: only without can it be slid over a photo exactly
+    (see ``bgnb.windows``). ``step`` is how many pixels apart two neighbours of its feature map look.
+    """
+
+    def __init__(self, trunk: nn.Module, features: int, step: int, padding: bool):
+        super().__init__()
+        self.trunk, self.head = trunk, nn.Conv2d(features, 1, 1)
+        self.step, self.padding = step, padding
+        self.register_buffer("mean", 255 * torch.tensor(MEAN), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(STD), persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """``(n, 3, H, W)``, uint8 or already normalised, -> ``(n,)`` float32 logits of P(background)."""
+        return self.logit_map(pixels).mean((1, 2))
+
+    def logit_map(self, pixels: Tensor) -> Tensor:
+        """``(n, 3, H, W)`` -> ``(n, h, w)`` float32: what each place of the feature map adds to the logit, times h w."""
+        return self.head(self.trunk(self.normalise(pixels)))[:, 0].float()
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """uint8 ``(n, 3, H, W)`` -> mean 0, deviation 1 over ImageNet, channels last; other dtypes pass unchanged."""
+        if pixels.dtype != torch.uint8:
+            return pixels
+        kind, width = pixels.device.type, pixels.shape[3]
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32
+        # One long row of R G B R G B ... at a time: broadcasting over 3 colours would take four times as long.
+        rows = pixels.permute(0, 2, 3, 1).flatten(2).to(dtype)
+        rows = (rows - self.mean.to(dtype).repeat(width)) * (1 / self.std).to(dtype).repeat(width)
+        return rows.unflatten(2, (width, 3)).permute(0, 3, 1, 2)
+
+
+def tiny(patch: int) -> Network:
+    """Five 3x3 convolutions without padding, 140,000 weights: trains in a minute on two cores.
+
+    Its receptive field is a patch of 24 pixels and its step 4, so sliding a window over a photo is the network applied to
+    the photo. On a larger patch it averages over what is left; for a smaller one the last kernel shrinks to what is left.
+    """
+    left = ((patch - 4) // 2 - 4) // 2
+    trunk, before = [], 3
+    for width, kernel, pooled in ((32, 3, False), (32, 3, True), (64, 3, False), (64, 3, True), (128, min(3, left), False)):
+        trunk += [nn.Conv2d(before, width, kernel, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+        trunk += [nn.MaxPool2d(2)] if pooled else []
+        before = width
+    return Network(nn.Sequential(*trunk), before, step=4, padding=False)
+
+
+def vgg16(patch: int, weights: str | None = None, batch_norm: bool = False) -> Network:
+    """torchvision's VGG16 up to its last convolution; without the last pooling, so that 16 pixels are enough."""
+    from torchvision import models
+
+    make = models.vgg16_bn if batch_norm else models.vgg16
+    return Network(make(weights=weights).features[:-1], 512, step=16, padding=True)
+
+
+def resnet50(patch: int, weights: str | None = None) -> Network:
+    """torchvision's ResNet50 without its classifier."""
+    from torchvision import models
+
+    layers = list(models.resnet50(weights=weights).children())[:-2]
+    return Network(nn.Sequential(*layers), 2048, step=32, padding=True)
+
+
+def check_network(net: str, patch: int) -> None:
+    """InputError for an unknown network or a patch that it cannot take."""
+    if net not in NETWORKS:
+        raise InputError(f"net {net!r}: choose {', '.join(NETWORKS)}")
+    if patch < SMALLEST_PATCH:
+        raise InputError(f"patch {patch}: the networks need at least {SMALLEST_PATCH} pixels")
+
+
+def build(net: str, patch: int, weights: str | None = None, seed: int = 0) -> Network:
+    """A new network.
+
+    Args:
+        net: "tiny", "vgg16", "vgg16_bn" (with batch norm) or "resnet50".
+        patch: side of its patches, >= 16 pixels.
+        weights: None = from scratch; a torchvision name such as "IMAGENET1K_V1", which torchvision downloads; or a
+            ``.safetensors`` file, of a whole Network (``save``) or of torchvision's own names.
+        seed: of the random weights. The global random state is left as it was.
+
+    Raises:
+        InputError: unknown network, patch too small, weights that do not fit.
+
+    >>> net = build("tiny", patch=24)
+    >>> net(torch.zeros(5, 3, 24, 24, dtype=torch.uint8)).shape
+    torch.Size([5])
+    """
+    check_network(net, patch)
+    from_file = weights is not None and (weights.endswith(".safetensors") or Path(weights).exists())
+    named = None if from_file else weights
+    if named and net == "tiny":
+        raise InputError(f"weights {weights!r}: tiny has no torchvision weights; None or a .safetensors file")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            if net == "tiny":
+                network = tiny(patch)
+            elif net == "resnet50":
+                network = resnet50(patch, named)
+            else:
+                network = vgg16(patch, named, batch_norm=net == "vgg16_bn")
+        except (KeyError, ValueError):
+            raise InputError(f"weights {weights!r}: torchvision has none of this name for {net}, and it is no file") from None
+        except OSError as error:
+            raise InputError(f"weights {weights!r}: torchvision could not fetch them ({error})") from None
+    if from_file:
+        load_weights(network, weights)
+    return network.to(memory_format=torch.channels_last)
+
+
+def load_weights(network: Network, path: str | Path) -> None:
+    """Fill a network from a safetensors file: written by ``save``, or holding torchvision's names for the trunk."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        given = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"weights {path}: cannot be read as safetensors ({str(error).splitlines()[0]})") from None
+    wanted = network.state_dict()
+    if "head.weight" not in given:  # torchvision: VGG's "features.0.weight", ResNet's "conv1.weight"
+        order = {name: str(i) for i, name in enumerate(("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"))}
+        parts = {name: name.partition(".") for name in given}
+        named = {name: rest if first == "features" else f"{order.get(first, first)}.{rest}" for name, (first, _, rest) in parts.items()}
+        given = {f"trunk.{named[name]}": tensor for name, tensor in given.items() if f"trunk.{named[name]}" in wanted}
+        given |= {name: tensor for name, tensor in wanted.items() if name.startswith("head.")}
+    wrong = sorted(wanted.keys() ^ given.keys()) or [n for n in wanted if wanted[n].shape != given[n].shape]
+    if wrong:
+        raise InputError(f"weights {path}: they are of another network ({wrong[0]} does not fit)")
+    network.load_state_dict(given)
+
+
+def save(network: Network, path: str | Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a network's weights as safetensors, wholly or not at all."""
+    from safetensors.torch import save_file
+
+    from bgnb.tools import whole_file
+
+    with whole_file(path) as part:
+        save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, part, metadata)

@@ -1,0 +1,166 @@
+"""From a ``Run`` to its result: load, train (once), localise, measure. Grids of runs and their tables."""
+
+import hashlib
+import json
+import platform
+import time
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bgnb.baselines import yardsticks
+from bgnb.data import ImageSet, load
+from bgnb.metrics import LocAcc, interval, loc_acc, pxap
+from bgnb.networks import Network, build, load_weights, save
+from bgnb.patches import sample_patches
+from bgnb.settings import Run
+from bgnb.theory import bayes_backgroundness
+from bgnb.tools import InputError, cache_folder, compute_dtype, pick_device
+from bgnb.training import fit
+from bgnb.windows import localise, score_windows
+
+KIND_PATCHES = 200  # of each kind in the histograms (paper, Fig. 4)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gave: the pictures, the network, the maps ``(T, H, W)``, and the numbers as JSON can write them."""
+
+    run: Run
+    imageset: ImageSet
+    model: Network
+    maps: Tensor
+    accuracy: LocAcc | None
+    numbers: dict
+
+
+def fingerprint(imageset: ImageSet, run: Run) -> str:
+    """A hash of all that decides what ``fit`` returns: pictures, parameters, device, precision, version."""
+    device = pick_device(run.device)
+    settings = asdict(run) | {"source": "", "stride": 0, "overlap": "", "device": device.type}
+    settings["precision"] = str(compute_dtype(device, run.precision))
+    digest = hashlib.blake2b(json.dumps([settings, torch.__version__, 1], sort_keys=True).encode(), digest_size=16)
+    for images in (imageset.targets, imageset.backgrounds):
+        digest.update(images.cpu().contiguous().numpy())
+    return digest.hexdigest()
+
+
+def trained(imageset: ImageSet, run: Run, show: bool = True) -> Network:
+    """``fit``, or the network that an earlier ``fit`` of the same pictures and run left in the cache folder.
+
+    >>> pictures = load(size=64, images=4, progress=False)
+    >>> run = Run(size=64, patch=24, epochs=1)
+    >>> len(trained(pictures, run, show=False).losses) == len(trained(pictures, run, show=False).losses)
+    True
+    """
+    from safetensors import safe_open
+
+    path = cache_folder() / "networks" / f"{fingerprint(imageset, run)}.safetensors"
+    try:
+        model = build(run.net, run.patch, seed=run.seed)
+        load_weights(model, path)
+        with safe_open(path, "pt") as file:
+            model.losses = json.loads(file.metadata()["losses"])
+        return model.to(pick_device(run.device)).eval()
+    except InputError:
+        model = fit(imageset, run, show=show)
+    try:
+        save(model, path, {"losses": json.dumps(model.losses)})
+    except OSError:
+        pass  # a full disk costs the next call its time, not this one its result
+    return model
+
+
+def kind_scores(model: Network, imageset: ImageSet, run: Run, count: int = KIND_PATCHES) -> dict[str, np.ndarray]:
+    """Backgroundness of ``count`` fresh patches of each kind P, F, N (fewer where the pictures hold fewer; paper, Fig. 4)."""
+    patches = sample_patches(imageset, run.patch, per_image=max(8, -(-6 * count // len(imageset.targets))), generator=run.seed + 1000)
+    scores = {}
+    for kind in "PFN":
+        chosen = torch.from_numpy(np.flatnonzero(patches.kind == kind)[:count])
+        pixels = patches.pixels[chosen].to(next(model.parameters()).device)
+        scores[kind] = score_windows(model, pixels, run.patch, 1).flatten().cpu().numpy() if len(chosen) else np.empty(0)
+    return scores
+
+
+def share_of_p(imageset: ImageSet, run: Run) -> float:
+    """pi: the share of P among patches of target images, from 200 patches an image."""
+    patches = sample_patches(imageset, run.patch, per_image=200, ratio=0.001, generator=run.seed + 2000)
+    return float((patches.kind[patches.label.cpu().numpy() == 0] == "P").mean())
+
+
+def measure(run: Run, baselines: bool = False, cache: bool = True, show: bool = True) -> Result:
+    """Load, train, localise and measure (test = the training's target images, as in the paper; FACTS row 12).
+
+    Args:
+        run: all parameters. baselines: also measure the yardsticks of ``bgnb.baselines``.
+        cache: take a network that was trained before with the same pictures and parameters.
+        show: bars.
+
+    Returns:
+        A Result; where the pictures have no masks, its accuracies are None.
+    """
+    seconds = {}
+    clock = time.perf_counter()
+
+    def lap(name: str) -> None:
+        nonlocal clock
+        now = time.perf_counter()
+        seconds[name], clock = round(now - clock, 3), now
+
+    imageset = load(**run.load_arguments(), progress=show)
+    lap("load")
+    model = (trained if cache else fit)(imageset, run, show=show)
+    lap("train")
+    maps = localise(model, imageset.targets, run, show=show).cpu()
+    lap("localise")
+    device = pick_device(run.device)
+    numbers = {
+        "run": asdict(run),
+        "loc_acc": None,
+        "threshold": None,
+        "pxap": None,
+        "images": {"targets": len(imageset.targets), "backgrounds": len(imageset.backgrounds)},
+        "epochs_run": run.epochs_run,
+        "loss": model.losses[-1],
+    }
+    accuracy = None
+    if imageset.masks is not None:
+        accuracy = loc_acc(maps, imageset.masks)
+        boxes = loc_acc(maps, imageset.masks, by="box")
+        scores, pi = kind_scores(model, imageset, run), share_of_p(imageset, run)
+        numbers |= {
+            "loc_acc": accuracy.value,
+            "threshold": accuracy.threshold,
+            "iou": accuracy.iou,
+            "curve": dict(zip(accuracy.thresholds, accuracy.curve.tolist(), strict=True)),
+            "interval": interval(accuracy.hits),
+            "hits": "".join("01"[hit] for hit in accuracy.hits.tolist()),
+            "loc_acc_box": boxes.value,
+            "threshold_box": boxes.threshold,
+            "pxap": pxap(maps, imageset.masks),
+            "pi": pi,
+            "backgroundness": {kind: float(np.median(s)) if len(s) else None for kind, s in scores.items()},
+            "bayes_backgroundness": bayes_backgroundness(run.ratio, pi),
+        }
+        if baselines:
+            found = {name: loc_acc(other, imageset.masks) for name, other in yardsticks(imageset, run).items()}
+            numbers["baselines"] = {name: {"loc_acc": a.value, "threshold": a.threshold} for name, a in found.items()}
+    lap("measure")
+    numbers |= {"seconds": seconds, "device": describe(device), "versions": versions()}
+    numbers["precision"] = str(compute_dtype(device, run.precision)).removeprefix("torch.")
+    return Result(run, imageset, model, maps, accuracy, numbers)
+
+
+def describe(device: torch.device) -> str:
+    """A device in words: "cpu (2 threads)", or the name of the GPU."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else device.type
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of what computes."""
+    return {"python": platform.python_version()} | {name: version(name) for name in ("bgnb", "torch", "torchvision", "numpy", "pillow")}

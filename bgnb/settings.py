@@ -1,0 +1,117 @@
+"""One ``Run`` holds every parameter of a measurement. Its defaults are the paper's protocol, with the tiny network."""
+
+from dataclasses import asdict, dataclass, fields
+
+from bgnb.networks import check_network
+from bgnb.tools import InputError
+
+METHODS = ("background",)
+OVERLAPS = ("average", "add")
+
+# What the paper leaves open (FACTS rows 2, 6, 7): our reading, and the paper's letter.
+PRESETS = {
+    "recommended": dict(overlap="average", redraw=True, momentum=0.9, weight_decay=1e-4),
+    "literal": dict(overlap="add", redraw=False, momentum=0.0, weight_decay=0.0),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """All parameters of one training and its evaluation. What is None is filled in by the preset.
+
+    Raises InputError, naming the parameter, for a value that cannot be.
+
+    >>> Run(ratio=2).overlap, Run(preset="literal").overlap, Run(preset="literal", overlap="average").overlap
+    ('average', 'add', 'average')
+    """
+
+    source: str = "scenes"
+    """"scenes" (drawn by code) or a folder with targets/<class>, backgrounds/<scene> and perhaps masks/<class>"""
+    target: str = "cat"
+    """class of animal, a folder in targets/"""
+    scene: str = "forest"
+    """kind of background, a folder in backgrounds/"""
+    compose: bool = False
+    """paste masked cut-outs of the target on half of the scene's photos, as the paper did"""
+    size: int = 256
+    """side of the pictures in pixels"""
+    images: int | None = None
+    """target images, and background images; None: all there are"""
+    patch: int = 48
+    """side of a patch and of a window in pixels"""
+    stride: int = 8
+    """pixels from one window to the next"""
+    ratio: float = 1
+    """background patches for each target patch: the paper's BGx1, x2, x4"""
+    per_image: int = 8
+    """patches cut from every target image in an epoch"""
+    net: str = "tiny"
+    """tiny, vgg16, vgg16_bn or resnet50"""
+    weights: str | None = None
+    """None: from scratch; a torchvision name; or a .safetensors file"""
+    method: str = "background"
+    """background: background learning"""
+    epochs: int = 150
+    """passes over the images"""
+    equal_updates: bool = False
+    """train BGxk only as long as BGx1: fewer epochs, as many updates (to the nearest epoch)"""
+    batch: int = 512
+    """patches in an update"""
+    lr: float = 0.01
+    """learning rate, constant"""
+    seed: int = 0
+    """decides everything random: pictures, weights, patches, order"""
+    preset: str = "recommended"
+    """reading of what the paper leaves open: recommended or literal; it fills in the four below"""
+    overlap: str | None = None
+    """windows over a pixel: average or add"""
+    redraw: bool | None = None
+    """draw patches anew in every epoch, or once"""
+    momentum: float | None = None
+    """momentum of SGD"""
+    weight_decay: float | None = None
+    """weight decay of SGD"""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps"""
+    precision: str = "auto"
+    """auto: bf16 where the device gains from it; fp32; bf16"""
+
+    def __post_init__(self):
+        choose("preset", self.preset, PRESETS)
+        choose("method", self.method, METHODS)
+        for name, value in PRESETS[self.preset].items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        choose("overlap", self.overlap, OVERLAPS)
+        choose("precision", self.precision, ("auto", "fp32", "bf16"))
+        check_network(self.net, self.patch)
+        if self.patch > self.size:
+            raise InputError(f"patch {self.patch}: larger than the images of {self.size} pixels")
+        if not 1 <= self.stride <= self.patch:
+            raise InputError(f"stride {self.stride}: must lie in 1 ... {self.patch} (the patch), else windows leave gaps")
+        for name in ("ratio", "per_image", "epochs", "batch", "lr"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} {getattr(self, name)}: must be above 0")
+        for name in ("momentum", "weight_decay", "seed"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name} {getattr(self, name)}: must not be negative")
+
+    @property
+    def epochs_run(self) -> int:
+        """Epochs that are really trained: fewer than ``epochs`` for BGxk at equal updates (FACTS row 9)."""
+        return max(1, round(self.epochs * 2 / (1 + self.ratio))) if self.equal_updates else self.epochs
+
+    def load_arguments(self) -> dict:
+        """The part of the parameters that ``load`` takes."""
+        return {name: getattr(self, name) for name in ("source", "target", "scene", "compose", "size", "images", "seed")}
+
+    def differences(self, other: dict) -> list[str]:
+        """Names of the parameters in which a run written down as a dictionary differs."""
+        mine = asdict(self)
+        return [f.name for f in fields(self) if mine[f.name] != other.get(f.name)]
+
+
+def choose(name: str, value: str, choices) -> None:
+    """InputError where ``value`` is not among ``choices``."""
+    if value not in choices:
+        raise InputError(f"{name} {value!r}: choose {' or '.join(choices)}")

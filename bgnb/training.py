@@ -1,0 +1,125 @@
+"""Training: one loop. The pictures stay on the device as bytes, patches are cut there, and nothing waits inside an epoch."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from bgnb.data import ImageSet
+from bgnb.networks import Network, build
+from bgnb.patches import cut, draw_crops, pool, pool_index
+from bgnb.settings import Run
+from bgnb.tools import InputError, autocast, compute_dtype, pick_device, progress, whole_file
+
+
+def fit(
+    imageset: ImageSet,
+    run: Run,
+    checkpoint: str | Path | None = None,
+    every: int = 10,
+    show: bool = True,
+    on_epoch: Callable[[int, Network, float], None] | None = None,
+) -> Network:
+    """Train a patch classifier by background learning (paper, Sec. 3 and 4.1): binary cross-entropy, SGD, constant rate.
+
+    Args:
+        imageset: the pictures; masks are not looked at.
+        run: every parameter, see ``Run``.
+        checkpoint: a file that is renewed every ``every`` epochs, and from which a later call with the same run goes on,
+            to the same result bit for bit (on the same machine). A run with more epochs goes on where a shorter one ended.
+        show: a bar with the epoch's loss and the time left.
+        on_epoch: called after every epoch with its number (from 1), the network (in training mode) and the mean loss.
+
+    Returns:
+        The network in evaluation mode on ``run.device``; ``.losses`` holds the mean loss of every epoch.
+
+    Raises:
+        InputError: a patch larger than the pictures, or a checkpoint of another run.
+        FloatingPointError: the loss became infinite or no number.
+
+    >>> from bgnb import load
+    >>> pictures = load(size=64, images=4, progress=False)
+    >>> model = fit(pictures, Run(size=64, patch=24, epochs=2), show=False)
+    >>> len(model.losses)
+    2
+    """
+    device = pick_device(run.device)
+    dtype = compute_dtype(device, run.precision)
+    model = build(run.net, run.patch, run.weights, run.seed).to(device)
+    optimiser = torch.optim.SGD(
+        model.parameters(), run.lr, run.momentum, weight_decay=run.weight_decay, fused=device.type in ("cpu", "cuda")
+    )
+    generator = torch.Generator().manual_seed(run.seed)
+    images = pool(imageset.to(device))
+    losses = resume(checkpoint, run, model, optimiser, generator) if checkpoint else []
+    bar = progress(range(len(losses), run.epochs_run), "training", show, initial=len(losses), total=run.epochs_run)
+    model.train()
+    for epoch in bar:
+        crops = draw_crops(imageset, run.patch, run.per_image, run.ratio, generator if run.redraw else run.seed)
+        crops = crops[torch.randperm(len(crops), generator=generator)].to(device)
+        image = pool_index(crops, len(imageset.targets))
+        total = torch.zeros((), device=device)
+        for start in range(0, len(crops), run.batch):
+            part = slice(start, start + run.batch)
+            pixels = cut(images, image[part], crops.top[part], crops.left[part], run.patch)
+            label = crops.label[part].float()
+            with autocast(device, dtype):
+                logit = model(pixels)
+            loss = binary_cross_entropy_with_logits(logit, label)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            total += loss.detach() * len(label)
+        losses.append(total.item() / len(crops))  # the only time an epoch waits for the device
+        bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
+        if not math.isfinite(losses[-1]):
+            raise FloatingPointError(f"the loss became {losses[-1]} in epoch {epoch + 1}: try an lr below {run.lr}")
+        if checkpoint and ((epoch + 1) % every == 0 or epoch + 1 == run.epochs_run):
+            keep(checkpoint, run, model, optimiser, generator, losses)
+        if on_epoch:
+            on_epoch(epoch + 1, model, losses[-1])
+    model.losses = losses
+    return model.eval()
+
+
+def keep(path: str | Path, run: Run, model: Network, optimiser, generator: torch.Generator, losses: list[float]) -> None:
+    """Write all that training needs to go on, as safetensors; the file is replaced as a whole."""
+    from safetensors.torch import save_file
+
+    tensors = {f"model.{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
+    for number, weight in enumerate(model.parameters()):
+        if (buffer := optimiser.state[weight].get("momentum_buffer")) is not None:
+            tensors[f"momentum.{number}"] = buffer.contiguous()
+    tensors["generator"] = generator.get_state()
+    with whole_file(path) as part:
+        save_file(tensors, part, {"run": json.dumps(asdict(run)), "losses": json.dumps(losses)})
+
+
+def resume(path: str | Path, run: Run, model: Network, optimiser, generator: torch.Generator) -> list[float]:
+    """Set everything to where the checkpoint was; the losses so far, none if there is no checkpoint yet."""
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).exists():
+        return []
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata()
+        losses, other = json.loads(metadata["losses"]), json.loads(metadata["run"])
+    except (OSError, SafetensorError, KeyError, TypeError) as error:
+        raise InputError(f"checkpoint {path}: cannot be read ({str(error).splitlines()[0]})") from None
+    different = [name for name in run.differences(other) if name not in ("epochs", "device")]
+    if different or len(losses) > run.epochs_run:
+        what = f"another {', '.join(different)}" if different else f"{len(losses)} epochs already"
+        raise InputError(f"checkpoint {path}: is of a run with {what}; remove it or name another")
+    model.load_state_dict({name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")})
+    for number, weight in enumerate(model.parameters()):
+        if f"momentum.{number}" in tensors:
+            like = torch.empty_like(weight)  # keeps the memory layout, on which rounding depends
+            optimiser.state[weight]["momentum_buffer"] = like.copy_(tensors[f"momentum.{number}"])
+    generator.set_state(tensors["generator"])
+    return losses
