@@ -1,0 +1,121 @@
+"""What both the places and the animals are painted with: smooth curves, tapered tubes, dabs and soft noise.
+
+A picture is painted on a canvas of ``CANVAS`` pixels a side, with coordinates from 0 to 1, and halved to ``PIXELS``: that is
+the anti-aliasing. All other sizes are this one picture scaled, so that a scene looks the same at every size.
+"""
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+PIXELS = 256
+CANVAS = 2 * PIXELS
+
+
+def noise(rng: np.random.Generator, rows: float, columns: float | None = None, octaves: int = 1) -> np.ndarray:
+    """Smooth noise (PIXELS, PIXELS), about standard normal, with that many bumps down and across, then twice as many."""
+    columns = rows if columns is None else columns
+    total = np.zeros((PIXELS, PIXELS), np.float32)
+    for octave in range(octaves):
+        grid = rng.standard_normal((round(rows) * 2**octave + 3, round(columns) * 2**octave + 3)).astype(np.float32)
+        total += enlarge(grid) * (1.5 * 0.55**octave)
+    return total
+
+
+def enlarge(grid: np.ndarray) -> np.ndarray:
+    """A small float grid as a smooth (PIXELS, PIXELS) one; its outermost cells are cut off, for they have no neighbours."""
+    height, width = grid.shape
+    image = Image.fromarray(np.ascontiguousarray(grid, dtype=np.float32))
+    return np.asarray(image.resize((PIXELS, PIXELS), Image.Resampling.BICUBIC, box=(1, 1, width - 1, height - 1)))
+
+
+def blur(field: np.ndarray, passes: int = 1) -> np.ndarray:
+    """(H, W) or (H, W, 3) smoothed by 1 2 1 down and across, ``passes`` times: a Gaussian of variance passes / 2."""
+    for _ in range(passes):
+        for axis in (0, 1):
+            padded = np.concatenate([field.take([0], axis), field, field.take([-1], axis)], axis)
+            lower, middle, upper = (_span(padded, axis, i, field.shape[axis]) for i in range(3))
+            field = (lower + upper) * 0.25 + middle * 0.5
+    return field
+
+
+def wide_blur(field: np.ndarray, factor: int = 8, passes: int = 3) -> np.ndarray:
+    """As ``blur``, but over about ``factor`` pixels: reduced, smoothed there and enlarged again; (PIXELS, PIXELS) only."""
+    small = field.reshape(PIXELS // factor, factor, PIXELS // factor, factor).mean((1, 3))
+    return enlarge(np.pad(blur(small, passes), 1, mode="edge"))
+
+
+def smooth(points, steps: int = 6, closed: bool = False) -> np.ndarray:
+    """A Catmull-Rom curve (m, d) through ``points`` (n, d), ``steps`` samples from each to the next."""
+    p = np.asarray(points, np.float64)
+    p = np.concatenate([p[-1:], p, p[:2]]) if closed else np.concatenate([2 * p[:1] - p[1:2], p, 2 * p[-1:] - p[-2:-1]])
+    t = (np.arange(steps) / steps)[:, None]
+    a, b, c, d = p[:-3, None], p[1:-2, None], p[2:-1, None], p[3:, None]
+    curve = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+    curve = curve.reshape(-1, p.shape[1])
+    return curve if closed else np.concatenate([curve, p[-2:-1]])
+
+
+def tube_outline(nodes: np.ndarray, width: float = 1.0) -> np.ndarray:
+    """The closed outline (m, 2) of a tube along ``nodes`` (n, 3) of x, y, radius, its ends round; ``width`` thins it."""
+    xy, radius = nodes[:, :2], nodes[:, 2:] * width
+    along = np.gradient(xy, axis=0)
+    along /= np.linalg.norm(along, axis=1, keepdims=True) + 1e-9
+    across = along[:, ::-1] * (-1, 1)
+    turn = np.linspace(0, np.pi, 8)[1:-1, None]
+    tail = xy[-1] + radius[-1] * (np.cos(turn) * across[-1] + np.sin(turn) * along[-1])
+    head = xy[0] + radius[0] * (-np.cos(turn) * across[0] - np.sin(turn) * along[0])
+    return np.concatenate([xy + radius * across, tail, (xy - radius * across)[::-1], head])
+
+
+def fill(draw: ImageDraw.ImageDraw, outline: np.ndarray, colour) -> None:
+    """A filled polygon, its ``outline`` (n, 2) in 0 ... 1."""
+    draw.polygon((np.asarray(outline) * CANVAS).ravel().tolist(), fill=colour)
+
+
+def disc(draw: ImageDraw.ImageDraw, x: float, y: float, rx: float, ry: float, colour) -> None:
+    """A filled ellipse about (x, y) in 0 ... 1."""
+    draw.ellipse([(x - rx) * CANVAS, (y - ry) * CANVAS, (x + rx) * CANVAS, (y + ry) * CANVAS], fill=colour)
+
+
+def dabs(draw, centres, length, width, angle, colours, bend: float = 0.0) -> None:
+    """Many leaf-shaped dabs: ``centres`` (n, 2), ``length``, ``width`` and ``angle`` (n,) or one number, ``colours`` (n, 3)."""
+    n = len(centres)
+    length, width, angle = (np.broadcast_to(np.asarray(v, float), (n,))[:, None] for v in (length, width, angle))
+    u = np.array([-0.5, -0.2, 0.2, 0.5, 0.2, -0.2]) * length
+    v = np.array([0, -0.45, -0.4, 0, 0.4, 0.45]) * width + bend * length * np.array([1, 0, 0, 1, 0, 0])
+    cos, sin = np.cos(angle), np.sin(angle)
+    xy = np.stack([centres[:, :1] + u * cos - v * sin, centres[:, 1:] + u * sin + v * cos], -1) * CANVAS
+    for points, colour in zip(xy.reshape(n, -1).tolist(), paint(colours), strict=True):
+        draw.polygon(points, fill=colour)
+
+
+def strokes(draw, start, end, colours, width: float = 1) -> None:
+    """Many straight strokes from ``start`` (n, 2) to ``end`` (n, 2), ``width`` in pixels of the canvas."""
+    ends = np.concatenate([start, end], 1) * CANVAS
+    for points, colour in zip(ends.tolist(), paint(colours), strict=True):
+        draw.line(points, fill=colour, width=width)
+
+
+def paint(colours) -> list[tuple[int, int, int]]:
+    """Colours (n, 3), of 0 ... 255, as Pillow wants them."""
+    return [tuple(c) for c in np.clip(np.rint(colours), 0, 255).astype(int).tolist()]
+
+
+def shade(colour, factor: float = 1.0, shift=0) -> tuple[int, int, int]:
+    """One colour, brighter or darker."""
+    return paint([np.asarray(colour, float) * factor + shift])[0]
+
+
+def pick(rng: np.random.Generator, palette, n: int, spread: float = 14.0) -> np.ndarray:
+    """``n`` colours (n, 3) drawn from ``palette``, each a little lighter or darker and a little off in hue."""
+    colours = np.asarray(palette, float)[rng.integers(0, len(palette), n)]
+    return colours + rng.normal(0, spread, (n, 1)) + rng.normal(0, spread / 3, (n, 3))
+
+
+def mix(a, b, t) -> np.ndarray:
+    """From ``a`` (t = 0) to ``b`` (t = 1)."""
+    return np.asarray(a, float) * (1 - t) + np.asarray(b, float) * t
+
+
+def _span(array: np.ndarray, axis: int, start: int, length: int) -> np.ndarray:
+    return array[start : start + length] if axis == 0 else array[:, start : start + length]

@@ -1,0 +1,131 @@
+"""The painted scenes: the same for the same index, different for another, and no cue beside the animal."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from bgnb.data import scenes
+from bgnb.tools import InputError
+
+PAIRS = [(target, scene) for target in scenes.ANIMALS for scene in scenes.PLACES]
+
+
+@pytest.mark.parametrize("scene", scenes.PLACES)
+def test_a_picture_alone_is_the_picture_in_the_batch(scene):
+    targets, masks, backgrounds = scenes.make("dog", scene, size=64, images=3, seed=5, progress=False)
+    picture, mask = scenes.target_picture("dog", scene, 2, seed=5, size=64)
+    assert np.array_equal(targets[2], picture) and np.array_equal(masks[2], mask)
+    assert np.array_equal(backgrounds[1], scenes.background_picture(scene, 1, seed=5, size=64))
+    assert targets.shape == backgrounds.shape == (3, 64, 64, 3) and targets.dtype == backgrounds.dtype == np.uint8
+    assert masks.shape == (3, 64, 64) and masks.dtype == bool
+
+
+def test_the_first_index_chooses_other_pictures():
+    later = scenes.make("cat", "forest", size=32, images=1, first=2, progress=False)
+    assert np.array_equal(later[0][0], scenes.target_picture("cat", "forest", 2, size=32)[0])
+
+
+@pytest.mark.parametrize(("target", "scene"), PAIRS)
+def test_the_animal_covers_the_share_that_was_asked_for(target, scene):
+    for area in ((0.15, 0.35), (0.05, 0.06)):
+        shares = [scenes.target_picture(target, scene, i, size=128, area=area)[1].mean() for i in range(3)]
+        assert all(area[0] * 0.88 <= share <= area[1] * 1.08 for share in shares), shares
+
+
+def test_other_indices_seeds_and_sides_differ():
+    pictures = [scenes.background_picture("forest", i, seed, size=32) for i in range(3) for seed in range(2)]
+    pictures += [scenes.target_picture("cat", "forest", i, size=32)[0] for i in range(3)]
+    assert len({p.tobytes() for p in pictures}) == len(pictures)
+
+
+def test_all_animals_of_an_index_stand_in_one_scene():
+    (cat, cats), (owl, owls) = (scenes.target_picture(t, "playground", 4, area=(0.05, 0.06)) for t in ("cat", "owl"))
+    far = ~(cats | owls)
+    for _ in range(24):  # well away from both animals and their shadows
+        far[1:] &= far[:-1]
+        far[:-1] &= far[1:]
+        far[:, 1:] &= far[:, :-1]
+        far[:, :-1] &= far[:, 1:]
+    assert (np.abs(cat.astype(int) - owl)[far] > 2).mean() < 0.02
+
+
+def test_a_size_is_the_same_picture_scaled():
+    large, mask = scenes.target_picture("horse", "forest", 1, size=256)
+    small, small_mask = scenes.target_picture("horse", "forest", 1, size=128)
+    halved = large.reshape(128, 2, 128, 2, 3).mean((1, 3))
+    assert np.abs(halved - small).max() <= 1
+    assert (mask[::2, ::2] == small_mask).mean() > 0.97
+    assert scenes.target_picture("horse", "forest", 1, size=100)[0].shape == (100, 100, 3)
+
+
+@pytest.mark.parametrize("scene", scenes.PLACES)
+def test_scenes_behind_targets_are_like_background_pictures(scene):
+    """Colour, contrast and sharpness of the two sides do not tell them apart (the animal left out, and its surroundings)."""
+
+    def numbers(picture, keep):
+        grey = picture.astype(float).mean(2)
+        sharp = np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
+        return [*picture[keep].mean(0), grey[keep].std(), sharp[keep].mean()]
+
+    n = 24
+    targets, masks, backgrounds = scenes.make("cat", scene, size=64, images=n, area=(0.03, 0.05), progress=False)
+    one = np.array([numbers(p, ~m) for p, m in zip(targets, masks, strict=True)])
+    other = np.array([numbers(p, np.roll(~masks[i], 5)) for i, p in enumerate(backgrounds)])
+    apart = (one.mean(0) - other.mean(0)) / np.sqrt((one.var(0) + other.var(0)) / n)
+    assert np.abs(apart).max() < 4
+
+
+def test_the_seam_changes_the_border_not_the_mask():
+    made = {seam: scenes.target_picture("dog", "forest", 3, size=128, seam=seam) for seam in scenes.SEAMS}
+    assert all(np.array_equal(made["hard"][1], mask) for _, mask in made.values())
+    assert not np.array_equal(made["hard"][0], made["soft"][0]) and not np.array_equal(
+        made["soft"][0], made["blended"][0]
+    )
+
+
+def test_the_seam_control_pastes_pieces_of_other_backgrounds():
+    plain, pasted = (scenes.background_picture("forest", 2, size=128, seam_control=c) for c in (False, True))
+    share = (np.abs(plain.astype(int) - pasted) > 6).any(2).mean()
+    assert 0.1 < share < 0.6
+
+
+def test_camouflage_moves_the_coat_to_the_scene():
+    def distance(camouflage):
+        total = 0.0
+        for index in range(6):
+            picture, mask = scenes.target_picture("horse", "playground", index, size=64, camouflage=camouflage)
+            total += np.abs(picture[mask].mean(0) - picture[~mask].mean(0)).sum()
+        return total
+
+    assert distance(1.0) < distance(0.0)
+
+
+def test_light_and_variety_change_pictures():
+    for dial in ({"light": 0}, {"variety": 0.0}):
+        assert not np.array_equal(
+            scenes.background_picture("forest", 1, size=32, **dial), scenes.background_picture("forest", 1, size=32)
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"target": "cow"}, "target"), ({"scene": "beach"}, "scene"), ({"camouflage": 1.5}, "camouflage"), ({"light": -1}, "light"),
+        ({"variety": "much"}, "variety"), ({"area": (0.4, 0.2)}, "area"), ({"area": 0.2}, "area"), ({"seam": "glue"}, "seam"),
+        ({"size": 8}, "size"), ({"seed": -1}, "seed"), ({"images": 0}, "images"), ({"colour": 1}, "colour"),
+    ],
+)  # fmt: skip
+def test_a_wrong_argument_is_named_in_one_line(arguments, named):
+    with pytest.raises(InputError, match=f"^{named} ?.*") as error:
+        scenes.make(**({"size": 32, "images": 1, "progress": False} | arguments))
+    assert "\n" not in str(error.value)
+
+
+def test_all_three_functions_take_the_same_dials():
+    both = [inspect.getfullargspec(f).kwonlydefaults for f in (scenes.target_picture, scenes.background_picture)]
+    assert both[0] == both[1]
+
+
+def test_the_contact_sheet_shows_all_animals_in_both_scenes():
+    assert scenes.draw_contact_sheet(size=32, each=1).size == (64, 128)
