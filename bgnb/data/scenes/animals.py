@@ -256,11 +256,11 @@ def _horse(rng, pose):
     step = rng.uniform(0.08, 0.18) if pose == "walk" else rng.normal(0, 0.02)
     if pose == "graze":
         poll = np.array([0.80, 0.42 + rng.uniform(-0.04, 0.1)])
-        nose = (*poll, 0.1, -0.3)
+        nose = np.add(poll, (0.10, -0.30))
         neck = [(0.30, 0.66, 0.18), (0.48, 0.62, 0.13), (0.66, 0.52, 0.095), (*poll, 0.08)]
     else:
         poll = np.array([0.60 + rng.normal(0, 0.03), 1.12 + rng.uniform(-0.1, 0.04)])
-        nose = (*poll, 0.25, -0.24 + rng.uniform(-0.04, 0.06))
+        nose = np.add(poll, (0.25, -0.24 + rng.uniform(-0.04, 0.06)))
         neck = [(0.28, 0.70, 0.18), (0.40, 0.86, 0.135), (0.50, 1.00, 0.10), (*poll, 0.078)]
     hoof = 0.045
     parts = [
@@ -290,7 +290,7 @@ def _horse(rng, pose):
     head = smooth(
         [
             (*poll, 0.085),
-            (*(poll + (nose - poll) * 0.35 + (0.0, 0.0)), 0.088),
+            (*(poll + (nose - poll) * 0.35), 0.088),
             (*mix(poll, nose, 0.75), 0.058),
             (*nose, 0.055),
         ]
@@ -300,7 +300,7 @@ def _horse(rng, pose):
     for shift, tone in ((0.05, "shadow"), (0.0, "body")):
         base = poll + up * (0.05 + shift * 0.3) + back * 0.01
         ear = [base - back * 0.045, base + up * 0.06 + back * 0.13, base + back * 0.07 - up * 0.03]
-        parts.append(("flap", smooth((*np.array(ear), shift, 0), 4, True), tone, 0.03))
+        parts.append(("flap", smooth(np.add(ear, (shift, 0)), 4, True), tone, 0.03))
     parts.append(("tube", head, "body", 0.06))
     parts.append(("tube", head[-5:], "muzzle", 0.07))
     if pose != "graze":

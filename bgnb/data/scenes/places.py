@@ -126,7 +126,7 @@ def _litter(rng, draw, season, horizon, n):
     colours = np.where(green, pick(rng, season["leaves"], n, 12), colours)
     colours = mix(season["haze"], colours, (0.45 + depth * 1.2).clip(0, 1)[:, None])
     angle = rng.normal(0, 0.6, n)
-    dabs(draw, (*centres, 0.002, 0.004), length * 1.05, length * 0.5, angle, colours * 0.5)
+    dabs(draw, np.add(centres, (0.002, 0.004)), length * 1.05, length * 0.5, angle, colours * 0.5)
     dabs(draw, centres, length, length * rng.uniform(0.25, 0.6, n), angle, colours, bend=0.1)
     twigs = rng.integers(0, n, 40)
     reach = np.stack([length[twigs] * rng.uniform(-2, 2, 40), length[twigs] * rng.normal(0, 0.4, 40)], 1)
@@ -209,7 +209,7 @@ def _bush(rng, draw, season, x, foot, size):
     leaf = np.asarray(season["leaves"])[rng.permutation(len(season["leaves"]))[:2]]
     colours = pick(rng, leaf, n, 12) * (0.8 - offset[:, 1:] / size * 0.9)
     length = size * 0.1 * rng.uniform(0.6, 1.5, n)
-    dabs(draw, (*offset, x, foot - 0.42 * size), length, length * 0.5, rng.uniform(0, np.pi, n), colours)
+    dabs(draw, np.add(offset, (x, foot - 0.42 * size)), length, length * 0.5, rng.uniform(0, np.pi, n), colours)
 
 
 def _log(rng, draw, season, x, foot, near):
@@ -266,7 +266,7 @@ def _stump(rng, draw, season, side, x, foot, radius):
         ]
         fill(draw, edge, shade(bark * tone))
     start = np.stack([x + rng.uniform(-1, 1, 60) * radius, rng.uniform(top, foot, 60)], 1)
-    strokes(draw, start, (*start, 0, 0.4 * radius), bark * rng.choice([0.5, 0.75, 1.2], (60, 1)), 2)
+    strokes(draw, start, np.add(start, (0, 0.4 * radius)), bark * rng.choice([0.5, 0.75, 1.2], (60, 1)), 2)
     for k in range(5):
         disc(
             draw,
@@ -410,7 +410,7 @@ def _slide(rng, draw, x, foot, size, side):
         6,
     )
     for lift, tone in ((0.045, 0.6), (0.0, 1.12), (-0.02, 0.85)):
-        band = np.concatenate([(*chute, 0, lift * size), (*chute[::-1], 0, (lift - 0.06) * size)])
+        band = np.concatenate([np.add(chute, (0, lift * size)), np.add(chute[::-1], (0, (lift - 0.06) * size))])
         fill(draw, band, shade(colour, tone))
 
 
@@ -581,7 +581,7 @@ def _tree(rng, draw, x, foot, size, side):
     _pole(draw, (x, foot), (x + rng.normal(0, 0.04) * size, top), size * rng.uniform(0.04, 0.07), bark, side)
     n = int(160 * size)
     start = np.stack([x + rng.uniform(-0.04, 0.04, n) * size, rng.uniform(top, foot, n)], 1)
-    strokes(draw, start, (*start, 0, 0.05 * size), bark * rng.choice([0.6, 0.8, 1.2], (n, 1)), 2)
+    strokes(draw, start, np.add(start, (0, 0.05 * size)), bark * rng.choice([0.6, 0.8, 1.2], (n, 1)), 2)
     _crown(rng, draw, x, top, size * rng.uniform(0.5, 0.7), greens, 420)
 
 
