@@ -18,8 +18,8 @@ The dials, all keyword arguments:
 Held-out pictures are those of other indices: ``make(..., first=10_000)``.
 """
 
+import functools
 import os
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from PIL import Image
@@ -27,12 +27,16 @@ from PIL import Image
 from bgnb.tools import InputError
 from bgnb.tools import progress as bar
 
-from . import places
-from .animals import animal, outline, render
-from .brush import PIXELS, blur, noise, wide_blur
+from .animals import animal
+from .brush import PIXELS, blur, wide_blur
+from .coats import hulls, outline, render, silhouette
+from .forest import forest
+from .playground import playground
+from .workers import in_processes
 
 ANIMALS = ("cat", "dog", "owl", "horse")
 PLACES = ("forest", "playground")
+PAINTERS = {"forest": forest, "playground": playground}
 SEAMS = ("hard", "soft", "blended")
 TARGET, BACKGROUND, PIECE = 0, 1, 2  # sides of the data set: each has random numbers of its own
 
@@ -60,17 +64,17 @@ def target_picture(
     ((64, 64, 3), (64, 64), True)
     """
     _check(target, scene, index, seed, size, area, camouflage, variety, seam, light)
-    paint_scene = getattr(places, scene)
-    ground, glow, side = paint_scene(_rng(seed, index, TARGET, scene), variety, light)
+    ground, glow, side = PAINTERS[scene](_rng(seed, index, TARGET, scene), variety, light)
     rng = np.random.default_rng([seed, index, 3, ANIMALS.index(target), PLACES.index(scene)])
     parts, face, turn = animal(target, rng)
-    place, unit = _stand(parts, turn, area, rng)
-    colour, shading, alpha = render(target, parts, face, place, unit, side, rng)
+    shapes = hulls(parts)
+    place, unit = _stand(shapes, turn, area, rng)
+    colour, shading, alpha = render(target, parts, shapes, face, place, unit, side, rng)
     colour = _camouflaged(colour, alpha, ground, camouflage, rng)
     # the dapples fall on the animal too, a little softened by its roundness
     coat = colour * ((1 + (shading - 1) * min(1.0, 0.4 + 0.6 * light)) * (0.35 + 0.65 * wide_blur(glow, 4)))[..., None]
     picture = _paste(ground * glow[..., None], coat, alpha, seam, side, light)
-    return _develop(picture, _rng(seed, index, TARGET, scene, 1), size, light), _mask(alpha, size)
+    return _develop(picture, _rng(seed, index, TARGET, scene, 1), size), _mask(alpha, size)
 
 
 def background_picture(
@@ -94,17 +98,17 @@ def background_picture(
     (64, 64, 3)
     """
     _check("cat", scene, index, seed, size, area, camouflage, variety, seam, light)
-    paint_scene = getattr(places, scene)
-    ground, glow, side = paint_scene(_rng(seed, index, BACKGROUND, scene), variety, light)
+    ground, glow, side = PAINTERS[scene](_rng(seed, index, BACKGROUND, scene), variety, light)
     picture = ground * glow[..., None]
     if seam_control:
         rng = _rng(seed, index, PIECE, scene)
         parts, _, turn = animal(ANIMALS[rng.integers(len(ANIMALS))], rng)
-        place, _ = _stand(parts, turn, area, rng)
-        piece, its_glow, _ = paint_scene(rng, variety, light)
-        alpha = _edge(parts, place, rng)
+        shapes = hulls(parts)
+        place, _ = _stand(shapes, turn, area, rng)
+        piece, its_glow, _ = PAINTERS[scene](rng, variety, light)
+        alpha = silhouette(shapes, place, rng)
         picture = _paste(picture, piece * its_glow[..., None], alpha, seam, side, light)
-    return _develop(picture, _rng(seed, index, BACKGROUND, scene, 1), size, light)
+    return _develop(picture, _rng(seed, index, BACKGROUND, scene, 1), size)
 
 
 def make(
@@ -141,16 +145,17 @@ def make(
         **{k: v for k, v in (target_picture.__kwdefaults__ | dials).items() if k != "seam_control"},
     )
 
-    def both(index: int):
-        return *target_picture(target, scene, index, seed, size, **dials), background_picture(
-            scene, index, seed, size, **dials
-        )
-
-    # threads, not processes: they start at once, from a notebook and a plain script alike; NumPy and Pillow work outside the lock
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        made = list(bar(pool.map(both, range(first, first + images)), f"{target} in {scene}", progress, total=images))
+    paint = functools.partial(_both, target=target, scene=scene, seed=seed, size=size, **dials)
+    helpers = min((os.cpu_count() or 1) - 1, 7, images // 24)
+    painted = in_processes(paint, range(first, first + images), helpers)
+    made = list(bar(painted, f"{target} in {scene}", progress, total=images))
     targets, masks, backgrounds = (np.stack(pictures) for pictures in zip(*made, strict=True))
     return targets, masks, backgrounds
+
+
+def _both(index: int, target: str, scene: str, **dials):
+    picture, mask = target_picture(target, scene, index, **dials)
+    return picture, mask, background_picture(scene, index, **dials)
 
 
 def draw_contact_sheet(size: int = 192, each: int = 4, seed: int = 0, masks: bool = True, **dials) -> Image.Image:
@@ -198,40 +203,27 @@ def _check(target, scene, index, seed, size, area, camouflage, variety, seam, li
         raise InputError(f"area {area!r}: must be two shares of the picture, 0.02 <= low <= high <= 0.5")
 
 
-def _stand(parts, turn, area, rng):
-    """Where the animal stands and how large: it covers the share that was drawn, with little of it beyond the border."""
+def _stand(shapes, turn, area, rng):
+    """Where the animal stands and how large: it covers the share that was drawn, hardly reaching over the border."""
     share = rng.uniform(*area)
-    across, down = rng.uniform(0, 1, 2)
-    points = np.concatenate(
-        [
-            (p[:, :2] if s == "flap" else np.concatenate([p[:, :2] - p[:, 2:], p[:, :2] + p[:, 2:]]))
-            for s, p, *_ in parts
-        ]
-    )
-    points = points @ turn.T * (1, -1)
+    across, down = rng.beta(0.7, 0.7, 2)  # rather at the sides than in the middle
+    points = np.concatenate(shapes) @ turn.T * (1, -1)
     low, high = points.min(0), points.max(0)
-    unit = 0.7
-    for _ in range(6):
+    unit = np.sqrt(share / 0.45)
+    for _ in range(8):
         extent = (high - low) * unit
         room = 1 - extent
-        spare = np.where(room > 0.06, 0.02 - 0.0 * room, 0.1 * extent)  # a large animal may reach over the border
-        start = -spare + (room + 2 * spare) * (across, down)
-        start = np.where((room < 0) & (room + 2 * spare < 0), room / 2, start)
+        spare = np.where(room > 0.06, 0.0, 0.1 * extent)  # a large animal may
+        start = np.where(room + 2 * spare < 0, room / 2, -spare + (room + 2 * spare) * (across, down))
 
         def place(xy, start=start, unit=unit):
             return start + ((np.asarray(xy) @ turn.T) * (1, -1) - low) * unit
 
-        covered = (np.asarray(outline(parts, place, PIXELS)) > 0).mean()
-        if abs(covered / share - 1) < 0.015:
+        covered = (np.asarray(outline(shapes, place, PIXELS)) > 0).mean()
+        if abs(covered / share - 1) < 0.02:
             break
         unit *= np.clip(np.sqrt(share / max(covered, 1e-3)), 0.6, 1.6)
     return place, unit
-
-
-def _edge(parts, place, rng) -> np.ndarray:
-    """Alpha of a shape, as the animals have it."""
-    alpha = blur(np.asarray(outline(parts, place).reduce(2), np.float32) / 255, 2)
-    return np.clip((alpha - 0.5 + 0.05 * noise(rng, 60)) * 2.6 + 0.5, 0, 1)
 
 
 def _camouflaged(colour, alpha, ground, camouflage, rng):
@@ -240,14 +232,14 @@ def _camouflaged(colour, alpha, ground, camouflage, rng):
         return colour
     inside = alpha > 0.5
     here, there = colour[inside], ground[inside]
-    moved = (colour - here.mean(0)) / (here.std(0) + 4) * mix_spread(here.std(0), there.std(0)) + there.mean(0)
+    moved = (colour - here.mean(0)) / (here.std(0) + 4) * _spread(here.std(0), there.std(0)) + there.mean(0)
     shift = rng.integers(24, 64, 2) * rng.choice([-1, 1], 2)
-    other = np.roll(ground, shift, (0, 1))
-    grain = other - np.stack([wide_blur(other[..., k]) for k in range(3)], -1)
+    grain = ground - np.stack([wide_blur(ground[..., k]) for k in range(3)], -1)
+    grain = np.roll(grain, shift, (0, 1))
     return colour * (1 - camouflage) + camouflage * (0.8 * moved + 0.2 * there.mean(0)) + camouflage**1.5 * 0.85 * grain
 
 
-def mix_spread(own, scenes):
+def _spread(own, scenes):
     """The coat's own spread of colour keeps half its say, or the face would drown."""
     return 0.5 * own + 0.5 * np.minimum(scenes, 1.5 * own + 10)
 
@@ -271,19 +263,20 @@ def _paste(ground, coat, alpha, seam, side, light):
     return ground + (coat - ground) * alpha[..., None]
 
 
-def _develop(picture, rng, size, light) -> np.ndarray:
-    """From what was painted to a photograph: exposure, colour of the light, softness, grain; then to its size."""
-    exposure = np.exp(rng.normal(0, 0.12) + rng.normal(0, 0.035, 3))
+def _develop(picture, rng, size) -> np.ndarray:
+    """From what was painted to a photograph: exposure, colour of the light, softness, grain, tone; then to its size."""
+    exposure = np.exp(rng.normal(0, 0.10) + rng.normal(0, 0.03, 3)).astype(np.float32)
     vignette = np.linspace(-1, 1, PIXELS, dtype=np.float32) ** 2
-    picture = picture * exposure * (1.03 - 0.09 * (vignette[:, None] + vignette))[..., None]
+    picture = picture.astype(np.float32) * exposure
+    picture *= (1.03 - 0.09 * (vignette[:, None] + vignette))[..., None]
     picture = blur(picture, 1)
-    softness = rng.uniform(0, 1)
-    picture = picture + softness * (blur(picture, 1) - picture)
+    picture += np.float32(rng.uniform(0, 1)) * (blur(picture, 1) - picture)
     grain = rng.standard_normal((PIXELS, PIXELS), np.float32)
-    picture = picture + (rng.uniform(2, 6) * blur(grain, 1) + 1.2 * grain)[..., None]
-    picture = 255 * np.clip(picture / 255, 0, 1.25) ** rng.uniform(0.9, 1.15)
-    picture = np.where(picture > 215, 215 + 40 * np.tanh((picture - 215) / 40), picture)  # highlights roll off
-    image = Image.fromarray(np.clip(np.rint(picture), 0, 255).astype(np.uint8))
+    picture += (np.float32(rng.uniform(1, 4)) * blur(grain, 1) + grain)[..., None]
+    tone = np.arange(8 * 400) / 8  # the film's curve as a table: gamma, and highlights that roll off
+    tone = 255 * (tone / 255) ** rng.uniform(0.92, 1.12)
+    tone = np.where(tone > 215, 215 + 40 * np.tanh((tone - 215) / 40), tone).round().astype(np.uint8)
+    image = Image.fromarray(tone[np.clip(picture * 8 + 0.5, 0, len(tone) - 1).astype(np.int16)])
     return np.array(image if size == PIXELS else image.resize((size, size), _filter(size)))
 
 

@@ -31,10 +31,18 @@ def enlarge(grid: np.ndarray) -> np.ndarray:
 def blur(field: np.ndarray, passes: int = 1) -> np.ndarray:
     """(H, W) or (H, W, 3) smoothed by 1 2 1 down and across, ``passes`` times: a Gaussian of variance passes / 2."""
     for _ in range(passes):
-        for axis in (0, 1):
-            padded = np.concatenate([field.take([0], axis), field, field.take([-1], axis)], axis)
-            lower, middle, upper = (_span(padded, axis, i, field.shape[axis]) for i in range(3))
-            field = (lower + upper) * 0.25 + middle * 0.5
+        down = field * np.float32(0.5)
+        quarter = down * np.float32(0.5)
+        down[1:] += quarter[:-1]
+        down[:-1] += quarter[1:]
+        down[0] += quarter[0]
+        down[-1] += quarter[-1]
+        field = down * np.float32(0.5)
+        quarter = field * np.float32(0.5)
+        field[:, 1:] += quarter[:, :-1]
+        field[:, :-1] += quarter[:, 1:]
+        field[:, 0] += quarter[:, 0]
+        field[:, -1] += quarter[:, -1]
     return field
 
 
@@ -53,6 +61,13 @@ def smooth(points, steps: int = 6, closed: bool = False) -> np.ndarray:
     curve = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
     curve = curve.reshape(-1, p.shape[1])
     return curve if closed else np.concatenate([curve, p[-2:-1]])
+
+
+def along(nodes: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """The ``nodes`` (n, d) of a curve at ``t`` (...) of 0 ... 1 along it: (..., d)."""
+    t = np.clip(t, 0, 1) * (len(nodes) - 1)
+    i = np.minimum(t.astype(int), len(nodes) - 2)
+    return nodes[i] + (t - i)[..., None] * (nodes[i + 1] - nodes[i])
 
 
 def tube_outline(nodes: np.ndarray, width: float = 1.0) -> np.ndarray:
@@ -115,7 +130,3 @@ def pick(rng: np.random.Generator, palette, n: int, spread: float = 14.0) -> np.
 def mix(a, b, t) -> np.ndarray:
     """From ``a`` (t = 0) to ``b`` (t = 1)."""
     return np.asarray(a, float) * (1 - t) + np.asarray(b, float) * t
-
-
-def _span(array: np.ndarray, axis: int, start: int, length: int) -> np.ndarray:
-    return array[start : start + length] if axis == 0 else array[:, start : start + length]

@@ -1,0 +1,270 @@
+"""An animal painted: its coat part by part, hair or feathers, its face, the light on it, and its exact outline."""
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from .brush import CANVAS, PIXELS, along, blur, dabs, disc, fill, mix, noise, pick, shade, smooth, strokes, tube_outline
+
+# ground colour, markings, light parts: (of the back, of the pattern, of chest and muzzle)
+COATS = {
+    "cat": (
+        ((136, 118, 96), (64, 52, 44), (196, 180, 158)),
+        ((128, 124, 118), (62, 60, 60), (192, 188, 180)),
+        ((176, 122, 70), (128, 78, 42), (220, 190, 150)),
+        ((62, 56, 54), (40, 36, 36), (84, 76, 72)),
+        ((120, 90, 64), (74, 52, 38), (206, 194, 178)),
+        ((176, 154, 126), (98, 74, 58), (206, 190, 166)),
+    ),
+    "dog": (
+        ((164, 122, 76), (110, 78, 50), (208, 180, 140)),
+        ((108, 76, 52), (64, 46, 36), (168, 136, 100)),
+        ((66, 58, 54), (150, 104, 62), (150, 110, 72)),
+        ((182, 164, 136), (122, 88, 58), (212, 202, 184)),
+        ((126, 118, 108), (68, 62, 58), (196, 188, 176)),
+    ),
+    "owl": (
+        ((120, 100, 78), (66, 54, 44), (186, 168, 138)),
+        ((134, 124, 110), (76, 70, 64), (196, 188, 172)),
+        ((148, 110, 70), (84, 58, 38), (202, 170, 126)),
+        ((98, 84, 70), (54, 44, 38), (160, 142, 118)),
+    ),
+    "horse": (
+        ((124, 76, 48), (40, 32, 30), (138, 88, 58)),
+        ((78, 58, 48), (44, 36, 34), (92, 70, 58)),
+        ((142, 132, 120), (84, 78, 74), (164, 154, 142)),
+        ((166, 116, 70), (204, 174, 126), (178, 130, 84)),
+        ((138, 96, 66), (62, 48, 42), (200, 190, 176)),
+    ),
+}
+
+
+def hulls(parts) -> list[np.ndarray]:
+    """The outline (m, 2) of every part, in the animal's units."""
+    return [tube_outline(points) if shape == "tube" else points for shape, points, *_ in parts]
+
+
+def outline(shapes, place, canvas: int = CANVAS) -> Image.Image:
+    """The animal as one grey picture, 255 inside; ``place`` maps its units (n, 2) to 0 ... 1."""
+    image = Image.new("L", (canvas, canvas))
+    draw = ImageDraw.Draw(image)
+    for shape in shapes:
+        draw.polygon((place(shape) * canvas).ravel().tolist(), fill=255)
+    return image
+
+
+def silhouette(shapes, place, rng) -> np.ndarray:
+    """Alpha (PIXELS, PIXELS) of 0 ... 1: the outline, its corners round and its edge a little furry."""
+    alpha = blur(np.asarray(outline(shapes, place).reduce(2), np.float32) / 255, 2)
+    return np.clip((alpha - 0.5 + 0.05 * noise(rng, 60)) * 2.6 + 0.5, 0, 1)
+
+
+def _thin(shape, points, width):
+    """A part's outline (m, 2), thinned to ``width`` about its middle."""
+    return tube_outline(points, width) if shape == "tube" else mix(points.mean(0), points, width)
+
+
+def render(kind: str, parts, shapes, face, place, unit: float, side: float, rng: np.random.Generator):
+    """The animal painted: colour (PIXELS, PIXELS, 3) in 0 ... 255, and (PIXELS, PIXELS) its shading and its alpha."""
+    coats = COATS[kind]
+    base, mark, pale = (
+        np.asarray(c, float) * rng.uniform(0.85, 1.12) + rng.normal(0, 5, 3) for c in coats[rng.integers(len(coats))]
+    )
+    pattern = rng.choice(
+        {"cat": ["tabby", "tabby", "plain", "patched"], "dog": ["plain", "patched", "saddle"]}.get(
+            kind, ["plain", "patched"]
+        )
+    )
+    if kind == "horse" and rng.random() < 0.6:
+        pattern = "plain"
+    tones = dict(
+        body=base,
+        tail=base,
+        leg=base,
+        wing=mix(base, mark, 0.3),
+        light=mix(base, pale, 0.75),
+        mark=mark,
+        shadow=base * 0.68,
+    )
+    tones |= dict(pink=mix(base, (196, 140, 130), 0.6), muzzle=mix(base, mark, 0.55), claw=(150, 130, 96))
+    if pattern == "saddle" or (kind == "horse" and pattern == "plain"):
+        tones |= dict(tail=mark, leg=mix(base, mark, 0.35))
+    paper = Image.new("RGB", (CANVAS, CANVAS), shade(base))
+    draw = ImageDraw.Draw(paper)
+    height = np.full((PIXELS, PIXELS), -40, np.float32)
+    for (shape, points, tone, lift), hull in zip(parts, shapes, strict=True):
+        fill(draw, place(hull), shade(tones[tone]))
+        round_ = points[:, 2].max() if shape == "tube" else 0.03
+        relief = Image.new("F", (PIXELS, PIXELS), -40)
+        high = ImageDraw.Draw(relief)
+        for level in (1.0, 0.82, 0.58, 0.3):
+            rise = float(PIXELS * unit * (lift - 0.09 * (tone == "shadow") + round_ * np.sqrt(1.04 - level**2)))
+            high.polygon((place(_thin(shape, points, level)) * PIXELS).ravel().tolist(), fill=rise)
+        # what stands out farther is in front: limbs grow out of the body
+        height = np.maximum(height, np.asarray(relief))
+        if shape == "tube" and tone not in ("claw", "pink"):
+            _coat(rng, paper, kind, points, tone, tones, pattern, place, unit)
+    _face(rng, draw, kind, face, place, unit, tones)
+
+    alpha = silhouette(shapes, place, rng)
+    height = blur(np.maximum(height, height[height > -40].min(initial=0) - 2), 4)
+    dy, dx = np.gradient(height)
+    lit = (0.75 * -dx * side + 0.62 * dy + 0.62) / np.sqrt(1 + dx**2 + dy**2)
+    shading = blur(np.clip(0.50 + 0.72 * lit, 0.38, 1.5), 1)
+    return np.asarray(paper.reduce(2), np.float32), shading, alpha
+
+
+def _coat(rng, paper, kind, nodes, tone, tones, pattern, place, unit):
+    """What lies on a tube: patches or stripes, then hair or feathers along it; all in the tube's own coordinates."""
+    draw = ImageDraw.Draw(paper)
+    reach = np.linalg.norm(np.diff(nodes[:, :2], axis=0), axis=1).sum() + nodes[:, 2].mean() * 2
+    area = reach * nodes[:, 2].mean() * 2 * unit * unit
+    colour = tones[tone]
+    heading = np.gradient(nodes[:, :2], axis=0)
+    heading /= np.linalg.norm(heading, axis=1, keepdims=True) + 1e-9
+    frames = np.concatenate([nodes, heading], 1)
+    turn = np.linspace(0, 2 * np.pi, 10, endpoint=False)
+
+    def at(t, s):  # t along 0 ... 1, s across -1 ... 1
+        f = along(frames, t)
+        across = f[..., :1:-1][..., :2] * (-1, 1)
+        return f[..., :2] + f[..., 2:3] * s[..., None] * across, f[..., 3:5], across, f[..., 2:3]
+
+    if pattern == "patched" and kind != "owl" and tone in ("body", "leg", "tail") and rng.random() < 0.85:
+        for _ in range(rng.integers(1, 3)):
+            t, s, size = rng.uniform(0, 1), rng.uniform(-0.8, 0.8), rng.uniform(0.4, 0.9) * nodes[:, 2].max()
+            middle = at(np.array(t), np.array(s))[0]
+            blob = middle + size * np.stack([np.cos(turn), np.sin(turn)], 1) * rng.uniform(0.7, 1.2, (10, 1))
+            fill(draw, place(smooth(blob, 3, True)), shade(tones["light"] if rng.random() < 0.5 else tones["mark"]))
+    if pattern == "saddle" and tone == "body":
+        t = np.linspace(0, 1, 12)
+        fill(
+            draw,
+            place(np.concatenate([at(t, np.full(12, 1.1))[0], at(t, 0.2 + 0.1 * np.sin(9 * t))[0][::-1]])),
+            shade(tones["mark"]),
+        )
+    if pattern == "tabby" and tone in ("body", "leg", "tail", "shadow"):
+        t = np.arange(rng.uniform(0.02, 0.1), 1, 0.055 / max(reach, 0.2) * rng.uniform(0.9, 1.3))[:, None]
+        s = np.linspace(rng.uniform(-0.6, 0.1, len(t)), 1.05, 6, axis=1)
+        bow = t + 0.025 * np.sin(3 * s + rng.uniform(0, 3, t.shape))
+        thick = 0.012 * np.sqrt(np.clip(1 - (2 * np.linspace(0, 1, 6) - 1.2) ** 2, 0.05, 1)) / reach
+        stripes = np.concatenate([at(bow + thick, s)[0], at(bow - thick, s)[0][:, ::-1]], 1)
+        stripe = shade(mix(colour, tones["mark"] * (0.7 if tone == "shadow" else 1), 0.75))
+        for one in stripes:
+            fill(draw, place(one), stripe)
+
+    n = int(np.clip(area * 9000, 12, 1500))
+    t, s = rng.uniform(0, 1, n), rng.uniform(-0.98, 0.98, n)
+    xy, forward, across, _radius = at(t, s)
+    if kind == "owl" and tone != "claw":
+        _feathers(rng, draw, tone, tones, t, s, xy, forward, place, unit, n)
+        return
+    length = 0.045 * rng.uniform(0.5, 1.2, (n, 1)) * {"dog": 1.1, "horse": 0.6}.get(kind, 0.9)
+    sense = -1 if tone in ("light",) else 1
+    end = xy - sense * length * (forward + across * (0.4 * s[:, None] + rng.normal(0, 0.35, (n, 1))))
+    start_at, end_at = place(xy), place(end)
+    under = np.asarray(paper.resize((128, 128), Image.Resampling.NEAREST), float)
+    spot = np.clip((start_at * 128).astype(int), 0, 127)
+    colours = under[spot[:, 1], spot[:, 0]] * rng.choice([0.78, 0.9, 1.12, 1.2], (n, 1)) + rng.normal(0, 3, (n, 3))
+    strokes(draw, start_at, end_at, colours, 1 if unit < 0.6 else 2)
+
+
+def _feathers(rng, draw, tone, tones, t, s, xy, forward, place, unit, n):
+    """Scales with a dark shaft on the wings, streaks on the breast: from afar, bark."""
+    angle = np.arctan2(*(place(xy + 0.01 * forward) - place(xy)).T[::-1]) + rng.normal(0, 0.2, n)
+    long = unit * (0.075 if tone in ("wing", "mark") else 0.05)
+    order = np.argsort(-t) if tone in ("wing", "mark") else np.argsort(t)
+    colours = pick(
+        rng,
+        (tones[tone], tones["body"], mix(tones[tone], tones["mark"], 0.6), mix(tones[tone], tones["light"], 0.5)),
+        n,
+        9,
+    )
+    dabs(draw, place(xy[order]), long * rng.uniform(0.7, 1.2, n), long * 0.5, angle[order], colours[order])
+    few = order[:: 2 if tone in ("wing", "mark") else 3]
+    dabs(
+        draw,
+        place(xy[few]),
+        long * 0.75,
+        long * 0.16,
+        angle[few],
+        pick(rng, (tones["mark"], tones["mark"] * 0.8), len(few), 8),
+    )
+
+
+def _face(rng, draw, kind, face, place, unit, tones):
+    """Eyes, nose and mouth."""
+
+    def spot(x, y, rx, ry, colour):
+        px, py = place(np.array([[x, y]]))[0]
+        disc(draw, px, py, rx * unit, ry * unit, shade(colour))
+
+    def line(points, colour, width=0.008):
+        draw.line(
+            (place(np.array(points)) * CANVAS).ravel().tolist(),
+            fill=shade(colour),
+            width=max(1, round(width * unit * CANVAS)),
+        )
+
+    iris = np.asarray(((186, 184, 80), (214, 160, 52), (132, 170, 96), (226, 178, 40))[rng.integers(4)])
+    if kind == "cat":
+        x, y, _ = face
+        for side in (-1, 1):
+            spot(x + side * 0.058, y + 0.012, 0.039, 0.035, (30, 24, 22))
+            spot(x + side * 0.058, y + 0.012, 0.033, 0.029, iris)
+            spot(x + side * 0.056, y + 0.012, 0.012, 0.028, (16, 14, 14))
+            spot(x + side * 0.048, y + 0.024, 0.006, 0.006, (250, 250, 245))
+            line([(x, y - 0.062), (x + side * 0.012, y - 0.084), (x + side * 0.038, y - 0.088)], (44, 34, 32), 0.01)
+            for lift in (-0.02, 0.0, 0.02):
+                line(
+                    [(x + side * 0.045, y - 0.065 + lift * 0.4), (x + side * 0.15, y - 0.055 + lift * 1.6)],
+                    mix(tones["light"], (245, 242, 236), 0.6),
+                    0.004,
+                )
+            for k in (0, 1):
+                line(
+                    [(x + side * (0.02 + 0.03 * k), y + 0.075), (x + side * (0.025 + 0.045 * k), y + 0.125)],
+                    tones["mark"],
+                    0.012,
+                )
+        fill(draw, place(np.array([(x - 0.02, y - 0.036), (x + 0.02, y - 0.036), (x, y - 0.062)])), (168, 104, 98))
+    elif kind == "dog":
+        x, y, drop = face
+        spot(x + 0.065, y + 0.035, 0.024, 0.023, (24, 18, 16))
+        spot(x + 0.067, y + 0.035, 0.017, 0.017, (96, 62, 34))
+        spot(x + 0.068, y + 0.035, 0.010, 0.010, (12, 10, 10))
+        spot(x + 0.073, y + 0.043, 0.005, 0.005, (250, 250, 245))
+        spot(x + 0.298, y - 0.035 + drop, 0.034, 0.029, (26, 22, 22))
+        spot(x + 0.302, y - 0.024 + drop, 0.010, 0.006, (120, 116, 116))
+        line([(x + 0.30, y - 0.078 + drop), (x + 0.20, y - 0.092 + drop), (x + 0.11, y - 0.088)], (40, 30, 28), 0.012)
+    elif kind == "owl":
+        x, y, _r = face
+        for side in (-1, 1):
+            ex = x + side * 0.088
+            for k in range(22):
+                angle = 2 * np.pi * k / 22
+                ray = np.array([np.cos(angle), np.sin(angle)])
+                line(
+                    [(ex + 0.055 * ray[0], y + 0.055 * ray[1]), (ex + 0.098 * ray[0], y - 0.005 + 0.098 * ray[1])],
+                    mix(tones["light"], tones["mark"], 0.55),
+                    0.006,
+                )
+            spot(ex, y, 0.064, 0.064, (34, 28, 24))
+            spot(ex, y, 0.056, 0.056, mix(iris, (230, 160, 30), 0.5))
+            spot(ex, y, 0.032, 0.032, (14, 12, 12))
+            spot(ex - 0.016, y + 0.018, 0.010, 0.010, (252, 250, 244))
+            line(
+                [(x + side * 0.02, y + 0.05), (x + side * 0.10, y + 0.095), (x + side * 0.17, y + 0.13)],
+                tones["mark"] * 0.7,
+                0.022,
+            )
+        fill(draw, place(np.array([(x - 0.026, y - 0.02), (x + 0.026, y - 0.02), (x, y - 0.10)])), (52, 46, 42))
+    else:
+        ex, ey, nx, ny, ux, uy = face
+        spot(ex, ey, 0.022, 0.020, (18, 14, 12))
+        spot(ex + 0.005, ey + 0.007, 0.006, 0.006, (230, 230, 226))
+        spot(nx + 0.012 + 0.018 * ux, ny + 0.018 * uy, 0.013, 0.011, (22, 18, 18))
+        line(
+            [(nx + 0.03 - 0.03 * ux, ny - 0.03 * uy - 0.01), (nx - 0.05 - 0.03 * ux, ny + 0.02 - 0.035 * uy)],
+            (30, 24, 22),
+            0.009,
+        )
