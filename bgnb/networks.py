@@ -140,9 +140,13 @@ def load_weights(network: Network, path: str | Path) -> None:
         raise InputError(f"weights {path}: cannot be read as safetensors ({str(error).splitlines()[0]})") from None
     wanted = network.state_dict()
     if "head.weight" not in given:  # torchvision: VGG's "features.0.weight", ResNet's "conv1.weight"
-        order = {name: str(i) for i, name in enumerate(("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"))}
+        order = {
+            name: str(i) for i, name in enumerate(("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"))
+        }
         parts = {name: name.partition(".") for name in given}
-        named = {name: rest if first == "features" else f"{order.get(first, first)}.{rest}" for name, (first, _, rest) in parts.items()}
+        named = {
+            name: rest if first == "features" else f"{order.get(first, first)}.{rest}" for name, (first, _, rest) in parts.items()
+        }
         given = {f"trunk.{named[name]}": tensor for name, tensor in given.items() if f"trunk.{named[name]}" in wanted}
         given |= {name: tensor for name, tensor in wanted.items() if name.startswith("head.")}
     wrong = sorted(wanted.keys() ^ given.keys()) or [n for n in wanted if wanted[n].shape != given[n].shape]

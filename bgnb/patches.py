@@ -78,7 +78,9 @@ def kinds(label: Tensor, target_fraction: Tensor, line: float = LINE) -> np.ndar
     return np.where(label.cpu().numpy() == 1, "N", np.where(shows, "P", "F"))
 
 
-def draw_crops(imageset: ImageSet, size: int = 48, per_image: int = 8, ratio: float = 1, generator: torch.Generator | int = 0) -> Crops:
+def draw_crops(
+    imageset: ImageSet, size: int = 48, per_image: int = 8, ratio: float = 1, generator: torch.Generator | int = 0
+) -> Crops:
     """Draw where an epoch's patches are cut: ``per_image`` from every target image, ``ratio`` times as many backgrounds.
 
     Corners are uniform over all that fit. Background images get equal shares; what is left over goes to random ones.
@@ -174,7 +176,9 @@ def cut(images: Tensor, image: Tensor, top: Tensor, left: Tensor, size: int) -> 
 
 def box_share(masks: Tensor, image: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
     """``(n,)`` float32 share of True in each box, by four look-ups in the integral image of ``masks`` ``(N, H, W)``."""
-    integral = torch.nn.functional.pad(masks.to(torch.int32).cumsum(1, dtype=torch.int32).cumsum(2, dtype=torch.int32), (1, 0, 1, 0))
+    integral = torch.nn.functional.pad(
+        masks.to(torch.int32).cumsum(1, dtype=torch.int32).cumsum(2, dtype=torch.int32), (1, 0, 1, 0)
+    )
     bottom, right = top + size, left + size
     inside = (
         integral[image, bottom, right] - integral[image, top, right] - integral[image, bottom, left] + integral[image, top, left]

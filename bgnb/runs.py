@@ -76,7 +76,9 @@ def trained(imageset: ImageSet, run: Run, show: bool = True) -> Network:
 
 def kind_scores(model: Network, imageset: ImageSet, run: Run, count: int = KIND_PATCHES) -> dict[str, np.ndarray]:
     """Backgroundness of ``count`` fresh patches of each kind P, F, N (fewer where the pictures hold fewer; paper, Fig. 4)."""
-    patches = sample_patches(imageset, run.patch, per_image=max(8, -(-6 * count // len(imageset.targets))), generator=run.seed + 1000)
+    patches = sample_patches(
+        imageset, run.patch, per_image=max(8, -(-6 * count // len(imageset.targets))), generator=run.seed + 1000
+    )
     scores = {}
     for kind in "PFN":
         chosen = torch.from_numpy(np.flatnonzero(patches.kind == kind)[:count])
@@ -163,4 +165,6 @@ def describe(device: torch.device) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of what computes."""
-    return {"python": platform.python_version()} | {name: version(name) for name in ("bgnb", "torch", "torchvision", "numpy", "pillow")}
+    return {"python": platform.python_version()} | {
+        name: version(name) for name in ("bgnb", "torch", "torchvision", "numpy", "pillow")
+    }

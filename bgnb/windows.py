@@ -67,7 +67,9 @@ def score_windows(
     rows, columns = (starts(length, patch, stride) for length in images.shape[2:])
     slides = isinstance(model, Network) and not model.padding
     if mode == "dense" and not slides:
-        raise InputError("mode 'dense': only exact for a network without padding (tiny): padding shows every window a border of its own")
+        raise InputError(
+            "mode 'dense': only exact for a network without padding (tiny): padding shows every window a border of its own"
+        )
     way = dense if slides and mode != "windows" else window_by_window
     was_training = isinstance(model, torch.nn.Module) and model.training
     if was_training:
@@ -116,7 +118,9 @@ def dense(model: Network, images: Tensor, patch: int, rows: list[int], columns: 
             seen = model.logit_map(images[part, :, top:bottom, left:end])
             scores = avg_pool2d(seen[:, None], side, stride=1)[:, 0]
             at = scores[:, (y - top) // model.step][:, :, (x - left) // model.step]
-            logits[start : start + len(at)].index_put_((torch.arange(len(at), device=images.device)[:, None, None], i[:, None], j), at)
+            logits[start : start + len(at)].index_put_(
+                (torch.arange(len(at), device=images.device)[:, None, None], i[:, None], j), at
+            )
     return logits
 
 
@@ -156,7 +160,9 @@ def spread(values: Tensor, patch: int, stride: int, size: int | tuple[int, int],
         check_patch(patch, length, length)
         begin = torch.tensor(starts(length, patch, stride), device=values.device)
         if len(begin) != count:
-            raise InputError(f"scores: {count} windows along a side, but {length} pixels hold {len(begin)} (patch {patch}, stride {stride})")
+            raise InputError(
+                f"scores: {count} windows along a side, but {length} pixels hold {len(begin)} (patch {patch}, stride {stride})"
+            )
         pixel = torch.arange(length, device=values.device)[:, None]
         cover = ((begin <= pixel) & (pixel < begin + patch)).float()  # (pixels, windows)
         covers.append(cover / cover.sum(1, keepdim=True) if overlap == "average" else cover)

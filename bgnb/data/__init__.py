@@ -119,7 +119,9 @@ def cached(key: list, make: Callable[[], ImageSet]) -> ImageSet:
     try:
         with safe_open(path, "pt") as file:
             parts = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return ImageSet(parts["targets"], parts.get("masks"), parts["backgrounds"], tuple(json.loads(file.metadata()["names"])))
+            return ImageSet(
+                parts["targets"], parts.get("masks"), parts["backgrounds"], tuple(json.loads(file.metadata()["names"]))
+            )
     except (OSError, SafetensorError, KeyError):
         imageset = make()
     parts = {"targets": imageset.targets, "masks": imageset.masks, "backgrounds": imageset.backgrounds}

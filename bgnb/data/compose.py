@@ -77,5 +77,7 @@ def image_set(
     targets = in_threads(read, range(count), "composites", progress)
     backgrounds = in_threads(lambda i: square(read_photo(listing["backgrounds"][i]), size), without, "backgrounds", progress)
     masks = torch.from_numpy(np.stack([mask for _, mask in targets]))
-    names = tuple(f"{listing['targets'][c].stem}_on_{listing['backgrounds'][b].stem}" for c, b in zip(cut_outs, with_target, strict=True))
+    names = tuple(
+        f"{listing['targets'][c].stem}_on_{listing['backgrounds'][b].stem}" for c, b in zip(cut_outs, with_target, strict=True)
+    )
     return ImageSet(stack([picture for picture, _ in targets]), masks, stack(backgrounds), names)

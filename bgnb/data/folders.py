@@ -125,7 +125,9 @@ def image_set(listing: dict[str, list[Path]], *, size: int, images: int | None, 
             return square(photo, size), None
         mask = np.asarray(square(read_mask(listing["masks"][index], photo), size)) > 127
         if not mask.any():
-            raise InputError(f"{listing['masks'][index]}: the target lies outside the central square that is used; crop the photo")
+            raise InputError(
+                f"{listing['masks'][index]}: the target lies outside the central square that is used; crop the photo"
+            )
         return square(photo, size), mask
 
     targets = in_threads(read, chosen, "targets", progress)

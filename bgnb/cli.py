@@ -1,0 +1,148 @@
+"""The command line: ``bgnb run``, ``bgnb extract``, ``bgnb sweep``. Results go to standard output or files, the rest to standard error."""
+
+import errno
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from bgnb.settings import Run
+from bgnb.tools import InputError, whole_file
+
+RunOptions = Annotated[Run, tyro.conf.arg(name="")]
+
+
+def run(options: RunOptions, json: Path | None = None, picture: Path | None = None, baselines: bool = False) -> None:
+    """Train, localise and measure on the target images; write one JSON.
+
+    Args:
+        options: the parameters of the run.
+        json: file for the result; None: standard output.
+        picture: PNG file with some photos and their maps.
+        baselines: also measure maps that nobody trained.
+    """
+    from bgnb.runs import measure
+
+    for file in (json, picture):
+        check_writable(file)
+    result = measure(options, baselines=baselines)
+    if picture:
+        from bgnb.plots import draw_gallery
+
+        threshold = result.accuracy.threshold if result.accuracy else 0.5
+        figure = draw_gallery(result.imageset.targets, result.maps, threshold, result.imageset.masks)
+        with whole_file(picture.with_suffix(".png")) as part:
+            figure.savefig(part)
+    write_json(result.numbers, json)
+    if json and result.accuracy:
+        low, high = result.numbers["interval"]
+        at = f"at IoU {result.accuracy.iou}, map threshold {result.accuracy.threshold}"
+        say(f"Loc. Acc. {result.accuracy.value:.3f} [{low:.3f}, {high:.3f}] {at}")
+
+
+def extract(
+    targets: Path,
+    backgrounds: Path,
+    out: Path,
+    size: int = 128,
+    patch: int = 24,
+    stride: int = 4,
+    ratio: float = 2,
+    net: str = "tiny",
+    weights: str | None = None,
+    epochs: int = 20,
+    seed: int = 0,
+    threshold: float | None = None,
+    device: str = "auto",
+) -> None:
+    """Cut the target out of your own photos: no masks needed, any size and orientation.
+
+    Args:
+        targets: folder of photos that contain what you look for.
+        backgrounds: folder of photos that do not, of the same kind of place.
+        out: folder for NAME_map.png, NAME_cutout.png and extract.json.
+        size: short side of the photos in pixels while they are worked on.
+        patch: side of a patch and of a window in those pixels.
+        stride: pixels from one window to the next.
+        ratio: background patches for each target patch.
+        net: tiny, vgg16, vgg16_bn or resnet50.
+        weights: None: from scratch; a torchvision name; or a .safetensors file.
+        epochs: passes over the photos, 1920 target patches or more each.
+        seed: decides everything random.
+        threshold: map threshold; None: chosen from the maps alone.
+        device: auto, cpu, cuda, mps.
+    """
+    from bgnb.extraction import extract as extract_photos
+
+    options = Run(
+        size=size, patch=patch, stride=stride, ratio=ratio, net=net, weights=weights, epochs=epochs, seed=seed, device=device
+    )
+    report = extract_photos(targets, backgrounds, out, options, threshold)
+    say(f"{out}: {len(report['photos'])} maps and cut-outs, map threshold {report['threshold']} ({report['threshold_from']})")
+
+
+def sweep(grid: Path, out: Path | None = None, jobs: int = 2) -> None:
+    """Measure every combination of a grid and print its table.
+
+    Args:
+        grid: YAML file: each parameter of a run with one value or a list of values.
+        out: file that collects the results, a JSON a line; what is in it is not measured again; None: beside the grid.
+        jobs: runs at a time, each on its share of the cores.
+    """
+    from bgnb.sweeps import sweep as sweep_grid
+    from bgnb.sweeps import table
+
+    out = out or grid.with_suffix(".jsonl")
+    check_writable(out)
+    print(table(sweep_grid(grid, out, jobs)))
+
+
+def check_writable(path: Path | None) -> None:
+    """InputError now rather than after minutes of training, where a file cannot be written."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, a file is needed")
+    with whole_file(path.parent / f"{path.name}.try") as part:
+        part.write_text("")
+    (path.parent / f"{path.name}.try").unlink(missing_ok=True)
+
+
+def write_json(numbers: dict, path: Path | None) -> None:
+    """One JSON to a file, which is whole or absent, or to standard output."""
+    text = json.dumps(numbers, indent=2)
+    if path is None:
+        print(text)
+        return
+    with whole_file(path) as part:
+        part.write_text(text + "\n")
+
+
+def say(line: str) -> None:
+    print(f"bgnb: {line}", file=sys.stderr)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of ``bgnb``: exit status 0, or 2 with one line that names what was wrong."""
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            {"run": run, "extract": extract, "sweep": sweep},
+            prog="bgnb",
+            args=arguments,
+            description="Find an animal in photos with nothing but image-level labels.",
+        )
+    except (InputError, FloatingPointError) as error:
+        fail(str(error))
+    except OSError as error:
+        full = " (the disk is full)" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
+        fail(f"{error.filename or 'writing'}: {error.strerror or error}{full}")
+    except KeyboardInterrupt:
+        fail("interrupted", 130)
+
+
+def fail(line: str, status: int = 2) -> None:
+    """One line on standard error, and the end."""
+    say(" ".join(line.split()))
+    sys.exit(status)

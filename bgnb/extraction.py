@@ -1,0 +1,145 @@
+"""A person's own photos, without masks and of any size: train on them, map them, choose a threshold, cut the target out."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from bgnb.data import ImageSet
+from bgnb.data.folders import in_threads, photo_files, read_photo, square, stack
+from bgnb.networks import Network
+from bgnb.settings import Run
+from bgnb.tools import InputError, progress
+from bgnb.training import fit
+from bgnb.windows import localise
+
+TARGET_PATCHES = 1920  # an epoch of the paper: 8 from each of 240 target images
+
+
+def threshold_without_masks(maps: Sequence[Tensor] | Tensor, bins: int = 256) -> float:
+    """One map threshold for all maps, from the maps alone: Otsu's, over the pixels of all of them.
+
+    It parts the targetness of all pixels into two groups with the least spread inside each (Otsu, 1979). How far it is
+    from the best threshold that masks would give stands in the README.
+
+    Args:
+        maps: ``(n, H, W)``, or n maps of any sizes, in [0, 1]. bins: of the histogram of targetness.
+
+    >>> threshold_without_masks(torch.tensor([[[0.1, 0.1, 0.2], [0.8, 0.9, 0.9]]]))
+    0.5
+    """
+    counts = sum(np.histogram(m.cpu().numpy(), bins, (0, 1))[0] for m in maps).astype(float)
+    centre = (np.arange(bins) + 0.5) / bins
+    below = counts.cumsum()[:-1]
+    above = counts.sum() - below
+    mean_below = (counts * centre).cumsum()[:-1] / below.clip(1)
+    mean_above = (counts * centre)[::-1].cumsum()[::-1][1:] / above.clip(1)
+    between = below * above * (mean_below - mean_above) ** 2
+    best = np.flatnonzero(between >= between.max() * (1 - 1e-12))  # a gap has many best thresholds: its middle
+    return round(float(best.mean() + 1) / bins, 4)
+
+
+def upright(photo: Image.Image, side: int) -> Image.Image:
+    """A photo at its own aspect ratio, its short side ``side`` pixels."""
+    scale = side / min(photo.size)
+    return photo.resize(tuple(max(side, round(length * scale)) for length in photo.size), Image.Resampling.LANCZOS)
+
+
+def map_photo(model: Network, photo: Image.Image, run: Run) -> Tensor:
+    """Targetness ``(h, w)`` of a photo, at the scale on which the network was trained."""
+    return localise(model, stack([upright(photo, run.size)]), run)[0].cpu()
+
+
+def extract(
+    targets: str | Path, backgrounds: str | Path, out: str | Path, run: Run, threshold: float | None = None, show: bool = True
+) -> dict:
+    """Train on photos of two folders and write, for every target photo, its map and its cut-out.
+
+    Args:
+        targets: folder of photos that contain the target, anywhere below it; any size and orientation (EXIF).
+        backgrounds: folder of at least two photos that do not, of the same kind of place.
+        out: folder for ``NAME_map.png`` (targetness, 0 ... 255), ``NAME_cutout.png`` (RGBA) - both as large as the photo - and
+            ``extract.json``. Everything is written, or nothing.
+        run: parameters; its pictures and ``per_image`` are replaced: few photos give more patches each, as many in all as in
+            the paper.
+        threshold: map threshold in (0, 1]; None: chosen without masks, see ``threshold_without_masks``.
+
+    Returns:
+        What ``extract.json`` holds: the run, the threshold and where it came from, the share of each photo cut out.
+
+    Raises:
+        InputError: folders or photos that cannot be used.
+    """
+    if threshold is not None and not 0 < threshold <= 1:
+        raise InputError(f"threshold {threshold}: must lie in (0, 1]")
+    targets, backgrounds, out = Path(targets), Path(backgrounds), Path(out)
+    files = [photo_files(folder, recursive=True) for folder in (targets, backgrounds)]
+    if len(files[1]) < 2:
+        raise InputError(f"{backgrounds}: holds 1 photo; at least 2 backgrounds are needed")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; out must be a folder")
+    names = output_names(files[0], targets)
+    squares = [
+        in_threads(lambda f: square(read_photo(f), run.size), f, t, show)
+        for f, t in zip(files, ("targets", "backgrounds"), strict=True)
+    ]
+    imageset = ImageSet(stack(squares[0]), None, stack(squares[1]), tuple(names))
+    run = replace(run, source=str(targets), per_image=max(8, -(-TARGET_PATCHES // len(files[0]))), images=None)
+    model = fit(imageset, run, show=show)
+    maps = [map_photo(model, read_photo(file), run) for file in progress(files[0], "maps", show)]
+    chosen = threshold_without_masks(maps) if threshold is None else threshold
+    report = {
+        "run": asdict(run),
+        "threshold": chosen,
+        "threshold_from": "Otsu over all maps" if threshold is None else "given",
+        "photos": {name: round((m >= chosen).float().mean().item(), 4) for name, m in zip(names, maps, strict=True)},
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    try:
+        for file, name, targetness in zip(files[0], names, progress(maps, "writing", show), strict=True):
+            write_photo(part / name, read_photo(file), targetness, chosen)
+        (part / "extract.json").write_text(json.dumps(report, indent=2))
+        for made in [p for p in part.rglob("*") if p.is_file()]:
+            place = out / made.relative_to(part)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            made.replace(place)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return report
+
+
+def output_names(files: list[Path], folder: Path) -> list[str]:
+    """A name for each photo: its path without the ending; with it where two photos would share a name."""
+    plain = [str(file.relative_to(folder).with_suffix("")) for file in files]
+    return [name if plain.count(name) == 1 else str(file.relative_to(folder)) for name, file in zip(plain, files, strict=True)]
+
+
+def write_photo(stem: Path, photo: Image.Image, targetness: Tensor, threshold: float) -> None:
+    """``STEM_map.png`` and ``STEM_cutout.png``, as large as the photo."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    # Thresholded after it is enlarged: the cut-out has smooth edges instead of the window grid's stairs.
+    large = Image.fromarray(targetness.numpy()).resize(photo.size, Image.Resampling.BILINEAR)
+    values = np.asarray(large)
+    Image.fromarray((values * 255).round().astype(np.uint8)).save(f"{stem}_map.png")
+    photo.putalpha(Image.fromarray(np.where(values >= threshold, 255, 0).astype(np.uint8)))
+    photo.save(f"{stem}_cutout.png")
+
+
+def oracle_gap(maps: Tensor, masks: Tensor, iou: float = 0.4) -> dict[str, float]:
+    """How far the threshold without masks is from the best one: both thresholds and their Loc. Acc.
+
+    The best of 99 even thresholds, so that the comparison does not favour ours by a finer grid.
+    """
+    from bgnb.metrics import loc_acc, mask_ious
+
+    ours = threshold_without_masks(maps)
+    best = loc_acc(maps, masks, iou, np.arange(1, 100) / 100)
+    reached = (mask_ious(maps, masks, [ours]) >= iou).double().mean().item()
+    return {"threshold": ours, "loc_acc": reached, "best_threshold": best.threshold, "best_loc_acc": best.value}

@@ -1,0 +1,143 @@
+"""Many runs: a grid of parameters, measured on all cores, kept line by line, and shown as a table."""
+
+import json
+import os
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, fields
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from bgnb.metrics import interval
+from bgnb.settings import Run
+from bgnb.tools import InputError, progress
+
+
+def read_grid(path: str | Path) -> list[dict]:
+    """All combinations of a YAML grid: ``pairs`` (a list of settings that belong together) times every listed parameter.
+
+    A word such as ``$BGNB_PHOTOS`` stands for that environment variable.
+    """
+    import yaml
+
+    try:
+        grid = yaml.safe_load(Path(path).read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from None
+    if not isinstance(grid, dict):
+        raise InputError(f"{path}: must hold parameters of a run, NAME: VALUE or NAME: [VALUE, ...]")
+    pairs = grid.pop("pairs", [{}])
+    known = {field.name for field in fields(Run)}
+    for name in {*grid, *(name for pair in pairs for name in pair)}:
+        if name not in known:
+            raise InputError(f"{path}: {name} is no parameter of a run")
+    values = [value if isinstance(value, list) else [value] for value in grid.values()]
+    runs = [pair | dict(zip(grid, combination, strict=True)) for combination in product(*values) for pair in pairs]
+    for run in runs:
+        for name, value in run.items():
+            if isinstance(value, str) and "$" in os.path.expandvars(value):
+                raise InputError(f"{path}: {name} {value}: this environment variable is not set")
+    return runs
+
+
+def settings_key(settings: dict) -> str:
+    """A run's parameters as one line; the source is left out, because it is another folder on another machine."""
+    return json.dumps({name: value for name, value in sorted(settings.items()) if name not in ("source", "device")})
+
+
+def read_results(path: str | Path) -> list[dict]:
+    """The results in a file of one JSON a line; none if there is no file."""
+    path = Path(path)
+    if not path.exists():
+        return []
+    try:
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: a line is no JSON ({error})") from None
+
+
+def one(settings: dict, threads: int) -> dict:
+    """Measure one run in a process of its own."""
+    import torch
+
+    from bgnb.runs import measure
+
+    torch.set_num_threads(threads)
+    expanded = {name: os.path.expandvars(value) if isinstance(value, str) else value for name, value in settings.items()}
+    numbers = measure(Run(**expanded), baselines=True, show=False).numbers
+    numbers["run"]["source"] = settings.get("source", "scenes")  # as in the grid: no folder of this machine
+    return numbers
+
+
+def sweep(grid: str | Path, out: str | Path, jobs: int = 2) -> list[dict]:
+    """Measure every run of a grid that ``out`` does not hold yet; each result is added to ``out`` at once.
+
+    Processes with few threads each beat one process with many: small networks cannot keep several cores busy.
+    """
+    runs = read_grid(grid)
+    done = read_results(out)
+    have = {settings_key(result["run"]) for result in done}
+    wanted = [settings for settings in runs if settings_key(asdict(Run(**settings))) not in have]
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(one, settings, threads) for settings in wanted]
+        try:
+            for future in progress(as_completed(futures), "runs", total=len(futures)):
+                done.append(future.result())
+                with Path(out).open("a") as file:
+                    file.write(json.dumps(done[-1]) + "\n")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    keys = {settings_key(asdict(Run(**settings))) for settings in runs}
+    return [result for result in done if settings_key(result["run"]) in keys]
+
+
+def over_seeds(results: Iterable[dict]) -> list[tuple[dict, list[dict]]]:
+    """Results grouped by all parameters but the seed: ``[(parameters, [result of each seed])]``, in order of appearance."""
+    groups = {}
+    for result in sorted(results, key=lambda r: r["run"]["seed"]):
+        settings = {name: value for name, value in result["run"].items() if name != "seed"}
+        groups.setdefault(settings_key(settings), (settings, []))[1].append(result)
+    return sorted(groups.values(), key=lambda group: (group[0]["net"], group[0]["target"], group[0]["scene"], group[0]["ratio"]))
+
+
+def table(results: list[dict]) -> str:
+    """The results as Markdown: Loc. Acc. at IoU .40 at the best map threshold of each seed, mean [95 % interval].
+
+    The interval is a bootstrap over all images of all seeds; beside it stands the range over the seeds.
+    """
+    rows = [
+        "| network | target, scene | ratio | Loc. Acc. [95 %] | seeds: min-max | PxAP | F, N median | formula | "
+        "whole image | centred Gaussian | colour distance | untrained |",
+        "|" + "---|" * 12,
+    ]
+    for settings, group in over_seeds(results):
+
+        def mean(*path: str, group: list[dict] = group) -> float:
+            values = []
+            for result in group:
+                for name in path:
+                    result = result[name]
+                values.append(result)
+            return float(np.mean(values))
+
+        low, high = interval([int(hit) for result in group for hit in result["hits"]])
+        accuracies = [result["loc_acc"] for result in group]
+        baselines = [f"{mean('baselines', name, 'loc_acc'):.2f}" for name in group[0]["baselines"]]
+        cells = [
+            f"{settings['net']}, {settings['epochs']} epochs",
+            f"{settings['target']}, {settings['scene']}",
+            f"x{settings['ratio']:g}",
+            f"**{np.mean(accuracies):.2f}** [{low:.2f}, {high:.2f}]",
+            f"{len(group)}: {min(accuracies):.2f}-{max(accuracies):.2f}",
+            f"{mean('pxap'):.2f}",
+            f"{mean('backgroundness', 'F'):.2f}, {mean('backgroundness', 'N'):.2f}",
+            f"{mean('bayes_backgroundness'):.2f}",
+            *baselines,
+        ]
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join(rows)
