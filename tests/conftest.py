@@ -1,0 +1,96 @@
+"""What several tests share: a cache of their own, random pictures, and a small folder of photos made on the fly."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from bgnb import ImageSet
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """Tests never see what the user's cache holds, and leave nothing in it."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BGNB_CACHE", str(folder))
+        yield folder
+
+
+def noise(*shape, seed=0):
+    """Random bytes."""
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+
+
+def make_random_set(targets=4, backgrounds=3, height=40, width=44, masks=True, seed=0):
+    """Noise with random masks: every pixel differs, so that no test passes by looking at the wrong place."""
+    inside = noise(targets, height, width, seed=seed + 1) < 80 if masks else None
+    return ImageSet(
+        noise(targets, 3, height, width, seed=seed + 2), inside, noise(backgrounds, 3, height, width, seed=seed + 3)
+    )
+
+
+def make_easy_set(images=6, size=32, seed=0):
+    """Red targets and green backgrounds under noise: what any classifier must learn."""
+    pictures = noise(2 * images, 3, size, size, seed=seed) // 4
+    pictures[:images, 0] += 180
+    pictures[images:, 1] += 180
+    masks = torch.zeros(images, size, size, dtype=torch.bool)
+    masks[:, size // 4 : -size // 4, size // 4 : -size // 4] = True
+    return ImageSet(pictures[:images], masks, pictures[images:])
+
+
+@pytest.fixture(scope="session")
+def random_set():
+    return make_random_set
+
+
+@pytest.fixture(scope="session")
+def easy_set():
+    return make_easy_set
+
+
+def write_photos(folder, targets=4, backgrounds=5, masks=True, width=60, height=48, seed=0):
+    """``targets/cat``, ``masks/cat``, ``backgrounds/forest``: a red block somewhere near the middle, on green noise."""
+    rng = np.random.default_rng(seed)
+    for part in ("targets/cat", "masks/cat", "backgrounds/forest"):
+        (folder / part).mkdir(parents=True)
+    for i in range(targets):
+        picture = rng.integers(0, 90, (height, width, 3), dtype=np.uint8) + np.array([0, 90, 0], np.uint8)
+        mask = np.zeros((height, width), np.uint8)
+        top, left = rng.integers(6, height - 26), rng.integers(10, width - 30)
+        mask[top : top + 20, left : left + 20] = 255
+        picture[mask > 0] = (220, 30, 30)
+        Image.fromarray(picture).save(folder / f"targets/cat/cat_{i}.png")
+        Image.fromarray(mask).save(folder / f"masks/cat/cat_{i}.png")
+    for i in range(backgrounds):
+        picture = rng.integers(0, 90, (height, width, 3), dtype=np.uint8) + np.array([0, 90, 0], np.uint8)
+        Image.fromarray(picture).save(folder / f"backgrounds/forest/place_{i}.png")
+    if not masks:
+        for file in (folder / "masks/cat").iterdir():
+            file.unlink()
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of 4 target photos with masks and 5 backgrounds, to spoil at will."""
+    return write_photos(tmp_path / "photos")
+
+
+@pytest.fixture
+def make_photos(tmp_path):
+    """The same with other counts and sizes: ``make_photos("name", targets=2)``."""
+    return lambda name="made", **options: write_photos(tmp_path / name, **options)
+
+
+@pytest.fixture(scope="session")
+def real_photos():
+    """The folder of real photographs that BGNB_PHOTOS names; without it the test is skipped."""
+    folder = os.environ.get("BGNB_PHOTOS")
+    if not folder:
+        pytest.skip("BGNB_PHOTOS names no folder of real photographs")
+    return Path(folder)

@@ -1,0 +1,152 @@
+"""Networks: their shapes, their normalisation by torchvision's formula, their weights in and out of files."""
+
+import copy
+import functools
+
+import pytest
+import torch
+import torchvision
+from safetensors.torch import save_file
+from torchvision.transforms import v2
+
+from bgnb import InputError, build
+from bgnb.networks import MEAN, NETWORKS, STD, save
+
+PATCHES = (16, 17, 24, 25, 48)
+
+
+@functools.cache
+def built(net, patch):
+    return build(net, patch, seed=1).eval()
+
+
+def network(net, patch=24):
+    """A network that tests must not change; the large ones do not depend on the patch, so that one is enough."""
+    return built(net, patch if net == "tiny" else 24)
+
+
+def pixels(n, side, seed=0):
+    return torch.randint(0, 256, (n, 3, side, side), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("net", NETWORKS)
+@pytest.mark.parametrize("patch", PATCHES)
+def test_one_logit_for_each_patch_is_the_mean_of_the_map(net, patch):
+    model, given = network(net, patch), pixels(3, patch)
+    with torch.no_grad():
+        logits, places = model(given), model.logit_map(given)
+    assert logits.shape == (3,) and logits.dtype == torch.float32 and logits.isfinite().all()
+    assert logits.unique().numel() == 3  # it looks at the pixels
+    for logit, place in zip(logits.tolist(), places.tolist(), strict=True):
+        values = [value for row in place for value in row]
+        assert logit == pytest.approx(sum(values) / len(values), abs=1e-5)
+
+
+@pytest.mark.parametrize("net", NETWORKS)
+def test_bytes_and_normalised_pixels_give_the_same(net):
+    model, given = network(net), pixels(3, 24)
+    normalised = v2.functional.normalize(v2.functional.to_dtype(given, torch.float32, scale=True), MEAN, STD)
+    by_hand = (given.double() / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    torch.testing.assert_close(model.normalise(given), normalised, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(model.normalise(given).double(), by_hand, atol=1e-5, rtol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(model(given), model(normalised), atol=1e-4, rtol=1e-4)
+
+
+def test_the_statistics_are_those_of_torchvision():
+    transform = torchvision.models.ResNet50_Weights.IMAGENET1K_V1.transforms()
+    assert (tuple(transform.mean), tuple(transform.std)) == (MEAN, STD)
+
+
+@pytest.mark.parametrize("net", ["tiny", "resnet50"])
+def test_the_seed_decides_the_weights_and_the_global_state_stays(net):
+    one, before = network(net).state_dict(), torch.get_rng_state()
+    equal = build(net, 24, seed=1).state_dict()
+    assert torch.equal(torch.get_rng_state(), before)
+    assert same(one, equal)
+
+
+def test_another_seed_gives_other_weights():
+    one, other = (build("tiny", 24, seed=seed).state_dict() for seed in (3, 4))
+    weights = [name for name in one if one[name].ndim == 4]
+    assert len(weights) == 6 and not any(torch.equal(one[name], other[name]) for name in weights)
+
+
+@pytest.mark.parametrize("patch", PATCHES)
+def test_tiny_sees_no_more_than_its_patch(patch):
+    # The gradient of the logit reaches a patch's border only where the network really looks there.
+    model = network("tiny", patch)
+    given = model.normalise(pixels(1, patch)).requires_grad_()
+    model(given).sum().backward()
+    seen = given.grad[0].abs().sum(0)
+    used = patch - (patch - 4) % 4 if patch >= 24 else patch  # the poolings drop what is left of their steps
+    assert seen[0].sum() > 0 and seen[:, 0].sum() > 0
+    assert seen[used - 4 : used].sum() > 0
+
+
+@pytest.mark.parametrize("net", ["tiny", "resnet50"])
+def test_weights_survive_a_file(net, tmp_path):
+    model = copy.deepcopy(network(net)).train()
+    with torch.no_grad():
+        model(pixels(4, 24))  # batch norm's running statistics are weights too
+    save(model, tmp_path / "net.safetensors")
+    again = build(net, 24, weights=str(tmp_path / "net.safetensors"), seed=9)
+    assert same(model.state_dict(), again.state_dict())
+    assert [p.name for p in tmp_path.iterdir()] == ["net.safetensors"]
+
+
+@pytest.mark.parametrize("net", ["resnet50", "vgg16", "vgg16_bn"])
+def test_torchvisions_names_fill_the_trunk(net, tmp_path):
+    original = getattr(torchvision.models, net)(weights=None).eval()
+    # VGG's classifier would be a file of half a gigabyte; its names are what matters, for they must be passed over.
+    weights = {k: v[:1].clone() if k.startswith("classifier") else v for k, v in original.state_dict().items()}
+    save_file(weights, tmp_path / "torchvision.safetensors")
+    model = build(net, 24, weights=str(tmp_path / "torchvision.safetensors"), seed=1).eval()
+    given = pixels(2, 32)
+    with torch.no_grad():
+        x = model.normalise(given)
+        if net == "resnet50":
+            x = original.maxpool(original.relu(original.bn1(original.conv1(x))))
+            expected = original.layer4(original.layer3(original.layer2(original.layer1(x))))
+        else:
+            expected = original.features[:-1](x)
+        torch.testing.assert_close(model.trunk(model.normalise(given)), expected, atol=1e-4, rtol=1e-4)
+    # the head is not in the file: it is the seed's
+    assert torch.equal(model.head.weight, network(net).head.weight)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (dict(net="alexnet"), "alexnet"),
+        (dict(net="tiny", patch=15), "patch 15"),
+        (dict(net="resnet50", weights="IMAGENET_V9"), "IMAGENET_V9"),
+        (dict(net="vgg16", weights="no"), "no"),
+        (dict(net="tiny", weights="IMAGENET1K_V1"), "IMAGENET1K_V1"),
+        (dict(net="tiny", weights="missing.safetensors"), "missing.safetensors"),
+    ],
+)
+def test_bad_input_is_named(options, named):
+    with pytest.raises(InputError, match=named) as caught:
+        build(**(dict(patch=24) | options))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"not safetensors", b"\x00" * 64])
+def test_a_broken_file_is_named(tmp_path, content):
+    file = tmp_path / "broken.safetensors"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"broken\.safetensors") as caught:
+        build("tiny", 24, weights=str(file))
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    save(network("tiny", 16), tmp_path / "tiny.safetensors")
+    for net, patch in (("resnet50", 24), ("tiny", 24)):  # for a patch of 16, tiny's last kernel is smaller
+        with pytest.raises(InputError, match=r"tiny\.safetensors.*another network"):
+            build(net, patch, weights=str(tmp_path / "tiny.safetensors"))

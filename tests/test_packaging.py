@@ -1,0 +1,66 @@
+"""One list of requirements, told three times: pyproject.toml, environment.yml (conda) and constraints.txt (exact)."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[1]
+CONDA_NAMES = {"torch": "pytorch", "playwright": "playwright-python"}  # all others are called the same on conda-forge
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
+CONDA = {}
+for line in ENVIRONMENT["dependencies"]:
+    if isinstance(line, str):
+        name, _, bounds = line.partition(" ")
+        CONDA[name] = SpecifierSet(bounds)
+NEEDED = {}
+for line in [
+    *PROJECT["dependencies"],
+    *PROJECT["optional-dependencies"]["test"],
+    *PROJECT["optional-dependencies"]["dev"],
+]:
+    requirement = Requirement(line)
+    NEEDED[canonicalize_name(requirement.name)] = requirement.specifier
+
+
+def lower(bounds):
+    """The version from which ``bounds`` begin, None without one."""
+    return next((Version(part.version) for part in bounds if part.operator == ">="), None)
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_conda_begins_where_pip_begins_or_later(name):
+    conda, pip = CONDA[CONDA_NAMES.get(name, name)], NEEDED[name]
+    assert lower(conda) >= lower(pip)
+    assert lower(conda).release[1:], "a minor version, not only a major one"
+
+
+def test_conda_asks_for_nothing_that_pip_does_not():
+    assert set(CONDA) - {"python", "pip"} == {CONDA_NAMES.get(name, name) for name in NEEDED}
+    assert CONDA["python"] == SpecifierSet(PROJECT["requires-python"])
+
+
+def test_the_environment_has_its_name_and_one_channel():
+    assert ENVIRONMENT["name"] == "bgnb" and ENVIRONMENT["channels"] == ["conda-forge"]
+    assert [line for line in ENVIRONMENT["dependencies"] if not isinstance(line, str)] == [{"pip": ["--editable ."]}]
+
+
+def test_every_line_of_the_environment_says_what_needs_it():
+    text = (ROOT / "environment.yml").read_text().partition("dependencies:\n")[2]
+    lines = [line for line in text.splitlines() if line.strip() and line.strip() != "- pip:"]
+    assert len(lines) == len(CONDA) + 1
+    assert [line for line in lines if not re.search(r"  # \w[^#]{4,}$", line)] == []
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_the_versions_that_were_tested_fit_everywhere(name):
+    pinned = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().split())
+    version = {canonicalize_name(key): value for key, value in pinned.items()}[name]
+    assert version in NEEDED[name] and version in CONDA[CONDA_NAMES.get(name, name)]
