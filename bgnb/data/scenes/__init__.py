@@ -1,19 +1,17 @@
 """The embedded default: animals in a forest or on a playground, painted by code alone, with exact masks.
 
-Picture ``index`` of ``seed`` depends on nothing else: alone or in a batch of any length, it is the same. A target picture is a
-background picture of its own with an animal pasted in; then air, grain and tone go over the whole of every picture alike, so
-that patches without the animal look the same on both sides.
+Picture ``index`` of ``seed`` depends on nothing else: alone or in a batch of any length, it is the same. A target picture
+is a background picture of its own with an animal pasted in; then air, grain and tone go over the whole of every picture
+alike, so that patches without the animal look the same on both sides.
 
 The dials, all keyword arguments:
 
-============== ================ =============================================================================================
-``area``       (0.15, 0.35)     share of the picture that the animal covers, drawn evenly; it may reach over the border a little
-``camouflage`` 0.25             0 ... 1: the coat's colours and texture move to those of the scene where the animal stands
-``variety``    1.0              0 ... 1: how much pictures of one scene differ: seasons, heights, kinds of things
-``seam``       "soft"           how the animal is pasted: "hard" edge, "soft" edge, "blended" (soft, and toned to what is around)
-``light``      1.0              0 ... 2: patches of light and shade, and shading; 0 is an overcast day
-``seam_control`` False          paste animal-shaped pieces of other backgrounds into the background pictures, by the same code
-============== ================ =============================================================================================
+- ``area`` (0.15, 0.35): share of the picture that the animal covers, drawn evenly; within 0.02 ... 0.5.
+- ``camouflage`` 0.1, of 0 ... 1: the coat's colours and texture move to those of the scene where the animal stands.
+- ``variety`` 1, of 0 ... 1: how much the pictures of one scene differ: seasons, heights, kinds of things.
+- ``seam`` "soft": how the animal is pasted; a "hard" edge, a "soft" one, or "blended": soft, and toned to what is around.
+- ``light`` 1, of 0 ... 2: patches of light and shade, and shading of the animal; 0 is an overcast day.
+- ``seam_control`` False: paste animal-shaped pieces of other backgrounds into the background pictures, by the same code.
 
 Held-out pictures are those of other indices: ``make(..., first=10_000)``.
 """
@@ -49,7 +47,7 @@ def target_picture(
     size: int = 256,
     *,
     area: tuple[float, float] = (0.15, 0.35),
-    camouflage: float = 0.25,
+    camouflage: float = 0.1,
     variety: float = 1.0,
     seam: str = "soft",
     light: float = 1.0,
@@ -72,7 +70,7 @@ def target_picture(
     colour, shading, alpha = render(target, parts, shapes, face, place, unit, side, rng)
     colour = _camouflaged(colour, alpha, ground, camouflage, rng)
     # the dapples fall on the animal too, a little softened by its roundness
-    coat = colour * ((1 + (shading - 1) * min(1.0, 0.4 + 0.6 * light)) * (0.35 + 0.65 * wide_blur(glow, 4)))[..., None]
+    coat = colour * ((1 + (shading - 1) * min(1.0, 0.4 + 0.6 * light)) * (0.6 + 0.4 * wide_blur(glow, 4)))[..., None]
     picture = _paste(ground * glow[..., None], coat, alpha, seam, side, light)
     return _develop(picture, _rng(seed, index, TARGET, scene, 1), size), _mask(alpha, size)
 
@@ -84,7 +82,7 @@ def background_picture(
     size: int = 256,
     *,
     area: tuple[float, float] = (0.15, 0.35),
-    camouflage: float = 0.25,
+    camouflage: float = 0.1,
     variety: float = 1.0,
     seam: str = "soft",
     light: float = 1.0,
@@ -131,9 +129,7 @@ def make(
     """
     unknown = set(dials) - set(target_picture.__kwdefaults__)
     if unknown:
-        raise InputError(
-            f"{min(unknown)}: not a dial of the scenes, they are {', '.join(target_picture.__kwdefaults__)}"
-        )
+        raise InputError(f"{min(unknown)}: not a dial of the scenes, they are {', '.join(target_picture.__kwdefaults__)}")
     if isinstance(images, bool) or not isinstance(images, int | np.integer) or images < 1:
         raise InputError(f"images {images!r}: at least 1")
     _check(
@@ -167,9 +163,7 @@ def draw_contact_sheet(size: int = 192, each: int = 4, seed: int = 0, masks: boo
     sheet = Image.new("RGB", (2 * each * size, len(ANIMALS) * size))
     for row, target in enumerate(ANIMALS):
         for column in range(2 * each):
-            picture, mask = target_picture(
-                target, PLACES[column // each], column % each + row * each, seed, size, **dials
-            )
+            picture, mask = target_picture(target, PLACES[column // each], column % each + row * each, seed, size, **dials)
             if masks:
                 inner = mask.copy()
                 for axis in (0, 1):
@@ -206,7 +200,7 @@ def _check(target, scene, index, seed, size, area, camouflage, variety, seam, li
 def _stand(shapes, turn, area, rng):
     """Where the animal stands and how large: it covers the share that was drawn, hardly reaching over the border."""
     share = rng.uniform(*area)
-    across, down = rng.beta(0.7, 0.7, 2)  # rather at the sides than in the middle
+    across, down = rng.beta((0.6, 0.9), (0.6, 0.6))  # rather at the sides and low than in the middle
     points = np.concatenate(shapes) @ turn.T * (1, -1)
     low, high = points.min(0), points.max(0)
     unit = np.sqrt(share / 0.45)
@@ -265,7 +259,7 @@ def _paste(ground, coat, alpha, seam, side, light):
 
 def _develop(picture, rng, size) -> np.ndarray:
     """From what was painted to a photograph: exposure, colour of the light, softness, grain, tone; then to its size."""
-    exposure = np.exp(rng.normal(0, 0.10) + rng.normal(0, 0.03, 3)).astype(np.float32)
+    exposure = np.exp(rng.normal(0, 0.08) + rng.normal(0, 0.025, 3)).astype(np.float32)
     vignette = np.linspace(-1, 1, PIXELS, dtype=np.float32) ** 2
     picture = picture.astype(np.float32) * exposure
     picture *= (1.03 - 0.09 * (vignette[:, None] + vignette))[..., None]

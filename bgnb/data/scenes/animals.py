@@ -20,7 +20,8 @@ POSES = {
 def animal(kind: str, rng: np.random.Generator):
     """An animal in its own units: a list of parts, painted one over the other, and where its face is.
 
-    A part is ``("tube", nodes (n, 3), tone, lift)`` or ``("flap", outline (n, 2), tone, lift)``; tone names a colour of the coat.
+    A part is ``("tube", nodes (n, 3), tone, lift)`` or ``("flap", outline (n, 2), tone, lift)``; tone names a colour of
+    the coat, lift says how far the part stands out towards us.
     """
     pose = POSES[kind][rng.integers(len(POSES[kind]))]
     parts, face = {"cat": _cat, "dog": _dog, "owl": _owl, "horse": _horse}[kind](rng, pose)
@@ -37,15 +38,10 @@ def _legs(rng, hip, foot_x, thick, walk, paw=0.05, y0=0.0, tone="leg", bend=0.0)
     knee = (mix(x, fx, 0.45) + bend * 0.5, mix(y, y0, 0.42), thick * 1.35)
     hock = (mix(x, fx, 0.8) - bend, mix(y, y0, 0.72), thick)
     nodes = [(x, y, r), knee, hock, (fx, y0 + paw * 0.8, thick * 0.92)]
-    return [
-        ("tube", smooth(nodes, 5), tone, 0.0),
-        (
-            "tube",
-            np.array([(fx - paw * 0.2, y0 + paw * 0.7, paw * 0.7), (fx + paw * 0.75, y0 + paw * 0.6, paw * 0.6)]),
-            tone,
-            0.01,
-        ),
-    ]
+    nodes = smooth(nodes, 5)
+    foot = np.array([(fx - paw * 0.2, y0 + paw * 0.7, paw * 0.7), (fx + paw * 0.75, y0 + paw * 0.6, paw * 0.6)])
+    sock = "sock" if tone == "leg" else tone
+    return [("tube", nodes, tone, 0.0), ("tube", nodes[7:], sock, 0.0), ("tube", foot, sock, 0.01)]
 
 
 def _cat(rng, pose):
@@ -198,9 +194,7 @@ def _dog(rng, pose):
     parts.append(
         (
             "tube",
-            smooth(
-                [(x + 0.08, y - 0.045, 0.075), (x + 0.18, y - 0.055 + drop, 0.060), (x + 0.27, y - 0.06 + drop, 0.050)]
-            ),
+            smooth([(x + 0.08, y - 0.045, 0.075), (x + 0.18, y - 0.055 + drop, 0.060), (x + 0.27, y - 0.06 + drop, 0.050)]),
             "light",
             0.08,
         )

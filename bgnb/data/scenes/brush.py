@@ -1,7 +1,7 @@
 """What both the places and the animals are painted with: smooth curves, tapered tubes, dabs and soft noise.
 
-A picture is painted on a canvas of ``CANVAS`` pixels a side, with coordinates from 0 to 1, and halved to ``PIXELS``: that is
-the anti-aliasing. All other sizes are this one picture scaled, so that a scene looks the same at every size.
+A picture is painted on a canvas of ``CANVAS`` pixels a side, with coordinates from 0 to 1, and halved to ``PIXELS``:
+that is the anti-aliasing. All other sizes are this one picture scaled, so that a scene looks the same at every size.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ CANVAS = 2 * PIXELS
 
 
 def noise(rng: np.random.Generator, rows: float, columns: float | None = None, octaves: int = 1) -> np.ndarray:
-    """Smooth noise (PIXELS, PIXELS), about standard normal, with that many bumps down and across, then twice as many."""
+    """Smooth noise (PIXELS, PIXELS), about standard normal: that many bumps down and across, then twice as many."""
     columns = rows if columns is None else columns
     total = np.zeros((PIXELS, PIXELS), np.float32)
     for octave in range(octaves):
@@ -22,7 +22,7 @@ def noise(rng: np.random.Generator, rows: float, columns: float | None = None, o
 
 
 def enlarge(grid: np.ndarray) -> np.ndarray:
-    """A small float grid as a smooth (PIXELS, PIXELS) one; its outermost cells are cut off, for they have no neighbours."""
+    """A small float grid as a smooth (PIXELS, PIXELS) one, without its outermost cells, which lack neighbours."""
     height, width = grid.shape
     image = Image.fromarray(np.ascontiguousarray(grid, dtype=np.float32))
     return np.asarray(image.resize((PIXELS, PIXELS), Image.Resampling.BICUBIC, box=(1, 1, width - 1, height - 1)))
@@ -47,7 +47,7 @@ def blur(field: np.ndarray, passes: int = 1) -> np.ndarray:
 
 
 def wide_blur(field: np.ndarray, factor: int = 8, passes: int = 3) -> np.ndarray:
-    """As ``blur``, but over about ``factor`` pixels: reduced, smoothed there and enlarged again; (PIXELS, PIXELS) only."""
+    """As ``blur``, but over about ``factor`` pixels: reduced, smoothed, enlarged again; (PIXELS, PIXELS) only."""
     small = field.reshape(PIXELS // factor, factor, PIXELS // factor, factor).mean((1, 3))
     return enlarge(np.pad(blur(small, passes), 1, mode="edge"))
 
@@ -71,7 +71,7 @@ def along(nodes: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 
 def tube_outline(nodes: np.ndarray, width: float = 1.0) -> np.ndarray:
-    """The closed outline (m, 2) of a tube along ``nodes`` (n, 3) of x, y, radius, its ends round; ``width`` thins it."""
+    """The closed outline (m, 2) of a tube along ``nodes`` (n, 3) of x, y, radius, ends round; ``width`` thins it."""
     xy, radius = nodes[:, :2], nodes[:, 2:] * width
     along = np.gradient(xy, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True) + 1e-9
@@ -93,7 +93,7 @@ def disc(draw: ImageDraw.ImageDraw, x: float, y: float, rx: float, ry: float, co
 
 
 def dabs(draw, centres, length, width, angle, colours, bend: float = 0.0) -> None:
-    """Many leaf-shaped dabs: ``centres`` (n, 2), ``length``, ``width`` and ``angle`` (n,) or one number, ``colours`` (n, 3)."""
+    """Many leaf-shaped dabs: ``centres`` (n, 2), ``colours`` (n, 3), the others (n,) or one number."""
     n = len(centres)
     length, width, angle = (np.broadcast_to(np.asarray(v, float), (n,))[:, None] for v in (length, width, angle))
     u = np.array([-0.5, -0.2, 0.2, 0.5, 0.2, -0.2]) * length

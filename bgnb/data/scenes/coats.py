@@ -70,9 +70,7 @@ def render(kind: str, parts, shapes, face, place, unit: float, side: float, rng:
         np.asarray(c, float) * rng.uniform(0.85, 1.12) + rng.normal(0, 5, 3) for c in coats[rng.integers(len(coats))]
     )
     pattern = rng.choice(
-        {"cat": ["tabby", "tabby", "plain", "patched"], "dog": ["plain", "patched", "saddle"]}.get(
-            kind, ["plain", "patched"]
-        )
+        {"cat": ["tabby", "tabby", "plain", "patched"], "dog": ["plain", "patched", "saddle"]}.get(kind, ["plain", "patched"])
     )
     if kind == "horse" and rng.random() < 0.6:
         pattern = "plain"
@@ -80,6 +78,7 @@ def render(kind: str, parts, shapes, face, place, unit: float, side: float, rng:
         body=base,
         tail=base,
         leg=base,
+        sock=base,
         wing=mix(base, mark, 0.3),
         light=mix(base, pale, 0.75),
         mark=mark,
@@ -87,7 +86,9 @@ def render(kind: str, parts, shapes, face, place, unit: float, side: float, rng:
     )
     tones |= dict(pink=mix(base, (196, 140, 130), 0.6), muzzle=mix(base, mark, 0.55), claw=(150, 130, 96))
     if pattern == "saddle" or (kind == "horse" and pattern == "plain"):
-        tones |= dict(tail=mark, leg=mix(base, mark, 0.35))
+        tones |= dict(tail=mark, sock=mix(base, mark, 0.5))
+    elif pattern == "patched" and rng.random() < 0.6:
+        tones |= dict(sock=pale)
     paper = Image.new("RGB", (CANVAS, CANVAS), shade(base))
     draw = ImageDraw.Draw(paper)
     height = np.full((PIXELS, PIXELS), -40, np.float32)
@@ -96,7 +97,7 @@ def render(kind: str, parts, shapes, face, place, unit: float, side: float, rng:
         round_ = points[:, 2].max() if shape == "tube" else 0.03
         relief = Image.new("F", (PIXELS, PIXELS), -40)
         high = ImageDraw.Draw(relief)
-        for level in (1.0, 0.82, 0.58, 0.3):
+        for level in (1.0, 0.96, 0.88, 0.77, 0.62, 0.43, 0.2):
             rise = float(PIXELS * unit * (lift - 0.09 * (tone == "shadow") + round_ * np.sqrt(1.04 - level**2)))
             high.polygon((place(_thin(shape, points, level)) * PIXELS).ravel().tolist(), fill=rise)
         # what stands out farther is in front: limbs grow out of the body
@@ -106,7 +107,7 @@ def render(kind: str, parts, shapes, face, place, unit: float, side: float, rng:
     _face(rng, draw, kind, face, place, unit, tones)
 
     alpha = silhouette(shapes, place, rng)
-    height = blur(np.maximum(height, height[height > -40].min(initial=0) - 2), 4)
+    height = blur(np.maximum(height, height[height > -40].min(initial=0) - 2), 9)
     dy, dx = np.gradient(height)
     lit = (0.75 * -dx * side + 0.62 * dy + 0.62) / np.sqrt(1 + dx**2 + dy**2)
     shading = blur(np.clip(0.50 + 0.72 * lit, 0.38, 1.5), 1)
@@ -142,7 +143,7 @@ def _coat(rng, paper, kind, nodes, tone, tones, pattern, place, unit):
             place(np.concatenate([at(t, np.full(12, 1.1))[0], at(t, 0.2 + 0.1 * np.sin(9 * t))[0][::-1]])),
             shade(tones["mark"]),
         )
-    if pattern == "tabby" and tone in ("body", "leg", "tail", "shadow"):
+    if pattern == "tabby" and tone in ("body", "leg", "sock", "tail", "shadow"):
         t = np.arange(rng.uniform(0.02, 0.1), 1, 0.055 / max(reach, 0.2) * rng.uniform(0.9, 1.3))[:, None]
         s = np.linspace(rng.uniform(-0.6, 0.1, len(t)), 1.05, 6, axis=1)
         bow = t + 0.025 * np.sin(3 * s + rng.uniform(0, 3, t.shape))

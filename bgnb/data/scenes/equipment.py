@@ -29,7 +29,7 @@ def pole(draw, a, b, width, colour, side=1.0):
         fill(draw, [a + lo * across, b + lo * across, b + hi * across, a + hi * across], shade(colour, tone))
 
 
-def cast(draw, x, foot, reach, size, colour=(70, 66, 58)):
+def cast(draw, x, foot, reach, size, colour=(100, 94, 82)):
     disc(draw, x, foot, reach, 0.05 * size, colour)
 
 
@@ -233,9 +233,7 @@ def pit(rng, draw, x, foot, size, side):
     """Sand in a wooden frame."""
     wood = pick(rng, ((150, 108, 70), (186, 60, 48), (60, 104, 160), (132, 112, 92)), 1, 8)[0]
     reach, deep = size * rng.uniform(0.4, 0.6), size * rng.uniform(0.1, 0.18)
-    corner = np.array(
-        [(x - reach, foot), (x - reach * 0.8, foot - deep), (x + reach * 0.8, foot - deep), (x + reach, foot)]
-    )
+    corner = np.array([(x - reach, foot), (x - reach * 0.8, foot - deep), (x + reach * 0.8, foot - deep), (x + reach, foot)])
     fill(draw, corner, (214, 190, 146))
     n = 260
     t, s = rng.random(n), rng.uniform(-0.8, 0.8, n)

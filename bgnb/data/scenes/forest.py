@@ -35,7 +35,10 @@ SEASONS = (
 
 
 def forest(rng: np.random.Generator, variety: float = 1.0, light: float = 1.0) -> tuple[np.ndarray, np.ndarray, float]:
-    """A wood: the picture (PIXELS, PIXELS, 3) in 0 ... 255, the light on it (PIXELS, PIXELS) about 1, and its side -1 ... 1."""
+    """A wood: the picture (PIXELS, PIXELS, 3) in 0 ... 255, the light on it (PIXELS, PIXELS), and its side -1 ... 1.
+
+    The light is a factor, about 1; an animal that is put there is lit by it too.
+    """
     first = SEASONS[rng.integers(len(SEASONS))] if rng.random() < variety else SEASONS[0]
     second = SEASONS[rng.integers(len(SEASONS))] if rng.random() < variety else SEASONS[0]
     between = rng.random() * 0.6
@@ -65,7 +68,7 @@ def forest(rng: np.random.Generator, variety: float = 1.0, light: float = 1.0) -
             far=rng.uniform(0.45, 0.7),
         )
     _foliage(rng, draw, season, 420, (0, horizon + 0.02), 0.02, far=0.38)
-    _litter(rng, draw, season, horizon, 1300)
+    _litter(rng, draw, season, horizon, 1900)
 
     depths = np.sort(rng.uniform(0, 1, rng.integers(6, 13)) ** 1.5)  # 0 at the horizon, 1 at our feet
     for depth in depths:
@@ -89,7 +92,7 @@ def forest(rng: np.random.Generator, variety: float = 1.0, light: float = 1.0) -
 
     picture = np.asarray(image.reduce(2), np.float32)
     dapple = np.clip(noise(rng, rng.uniform(6, 10), rng.uniform(4, 7), 2) * 1.6, -1, 1.4)
-    glow = 1 + light * (0.3 * dapple + 0.12 * noise(rng, 2))
+    glow = 1 + light * (0.2 * dapple + 0.1 * noise(rng, 2))
     return picture, np.clip(glow, 0.35, 1.9), side
 
 
@@ -108,7 +111,7 @@ def _litter(rng, draw, season, horizon, n):
     """Leaves, twigs and earth, smaller towards the horizon."""
     depth = np.sort(rng.uniform(0, 1, n) ** 0.75)
     centres = np.stack([rng.uniform(-0.02, 1.02, n), horizon + (1.02 - horizon) * depth], 1)
-    length = (0.006 + 0.034 * depth) * rng.uniform(0.5, 1.4, n)
+    length = (0.011 + 0.034 * depth) * rng.uniform(0.5, 1.4, n)
     palette = season["litter"][rng.permutation(len(season["litter"]))[: rng.integers(3, 7)]]
     colours = pick(rng, palette, n, 17)
     patch = rng.uniform(0, 1, (5, 2))  # moss or fresh green in places
@@ -207,9 +210,7 @@ def _log(rng, draw, season, x, foot, near):
     """A fallen trunk, or a thick branch."""
     radius, reach, slope = rng.uniform(0.015, 0.05) * near, rng.uniform(0.15, 0.4) * near, rng.normal(0, 0.12)
     s = np.linspace(-1, 1, 6)
-    nodes = np.stack(
-        [x + reach * s, foot - radius + slope * reach * s + rng.normal(0, 0.006, 6), radius * (1 - 0.2 * s)], 1
-    )
+    nodes = np.stack([x + reach * s, foot - radius + slope * reach * s + rng.normal(0, 0.006, 6), radius * (1 - 0.2 * s)], 1)
     bark = pick(rng, season["bark"], 1, 14)[0]
     nodes = smooth(nodes, 4)
     _soft_foot(rng, draw, season, x, foot, reach * 0.7, 0)

@@ -7,9 +7,7 @@ from .brush import CANVAS, PIXELS, fill, mix, noise, pick, shade, strokes, wide_
 from .equipment import EQUIPMENT, crown
 
 
-def playground(
-    rng: np.random.Generator, variety: float = 1.0, light: float = 1.0
-) -> tuple[np.ndarray, np.ndarray, float]:
+def playground(rng: np.random.Generator, variety: float = 1.0, light: float = 1.0) -> tuple[np.ndarray, np.ndarray, float]:
     """A playground, as ``forest``: picture, light on it, side of the light."""
     side = rng.choice([-1, 1]) * rng.uniform(0.4, 1)
     horizon = rng.uniform(0.42 - 0.12 * variety, 0.42 + 0.1 * variety)
@@ -33,9 +31,7 @@ def playground(
     border = horizon + rng.uniform(0.1, 0.3) + 0.04 * noise(rng, 2, 3)
     earth = np.where((y < border)[..., None], far, near) * (1 + 0.09 * noise(rng, 14, 9, 3)[..., None])
     ground = np.where((y < horizon)[..., None], heaven, earth)
-    image = Image.fromarray(np.clip(ground, 0, 255).astype(np.uint8)).resize(
-        (CANVAS, CANVAS), Image.Resampling.BILINEAR
-    )
+    image = Image.fromarray(np.clip(ground, 0, 255).astype(np.uint8)).resize((CANVAS, CANVAS), Image.Resampling.BILINEAR)
     draw = ImageDraw.Draw(image)
 
     _skyline(rng, draw, horizon)
@@ -43,9 +39,7 @@ def playground(
     allowed = rng.permutation(len(EQUIPMENT))[: 3 + round(variety * (len(EQUIPMENT) - 3))]
     for depth in np.sort(rng.uniform(0.05, 0.95, rng.integers(5, 9))):
         foot = horizon + (1.0 - horizon) * depth
-        EQUIPMENT[allowed[rng.integers(len(allowed))]](
-            rng, draw, rng.uniform(0.02, 0.98), foot, 0.22 + 0.5 * depth, side
-        )
+        EQUIPMENT[allowed[rng.integers(len(allowed))]](rng, draw, rng.uniform(0.02, 0.98), foot, 0.22 + 0.5 * depth, side)
 
     picture = np.asarray(image.reduce(2), np.float32)
     shadow = np.clip(noise(rng, 3, 2, 2) * 1.3 - 0.5, 0, 1) * (y > horizon)

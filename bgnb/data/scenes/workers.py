@@ -1,8 +1,8 @@
 """Many pictures on all cores.
 
-Threads gain nothing, for painting is mostly Python. Helpers are plain Python processes that are told an index and answer with
-pixels: nothing is forked, and the caller's own script is not run again, so this works in a notebook, in a script without a main
-guard, and on every system. This process paints from the start, so that nobody waits for the helpers to wake up.
+Threads gain nothing, for painting is mostly Python. Helpers are plain Python processes that are told an index and answer
+with pixels: nothing is forked, and the caller's own script is not run again, so this works in a notebook, in a script
+without a main guard, and on every system. This process paints from the start: nobody waits for the helpers to wake up.
 """
 
 import os
@@ -17,7 +17,7 @@ SERVE = "from bgnb.data.scenes import workers; workers.serve()"
 
 
 def in_processes(paint: Callable, items: Sequence, helpers: int) -> Iterator:
-    """``paint(item)`` for all items, in order; ``paint`` must be a function that pickle knows by name, or a partial of one."""
+    """``paint(item)`` for all items, in order; ``paint`` is a function that pickle knows by name, or a partial of one."""
     todo, done = queue.SimpleQueue(), queue.SimpleQueue()
     for item in enumerate(items):
         todo.put(item)
@@ -65,9 +65,7 @@ def _start() -> subprocess.Popen:
     path = os.pathsep.join(p or os.getcwd() for p in sys.path)
     settings = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
-    return subprocess.Popen(
-        [sys.executable, "-c", SERVE], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=settings
-    )
+    return subprocess.Popen([sys.executable, "-c", SERVE], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=settings)
 
 
 def _feed(process, paint, todo, done) -> None:
