@@ -19,7 +19,8 @@ help:
 	@touch $@
 
 run: .venv/ready
-	$(BIN)/bgnb demo
+	$(BIN)/bgnb run --size 128 --patch 24 --stride 4 --ratio 2 --epochs 20 --json out/run.json --picture out/run.png
+	@echo "Look at out/run.png; all numbers are in out/run.json."
 
 test: .venv/ready
 	$(BIN)/python -m pytest

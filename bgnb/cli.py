@@ -1,4 +1,4 @@
-"""The command line: ``bgnb run``, ``bgnb extract``, ``bgnb sweep``. Results go to standard output or files, the rest to standard error."""
+"""The command line: ``bgnb run``, ``extract``, ``sweep``. Results go to files or standard output, all else to standard error."""
 
 import errno
 import json
@@ -146,3 +146,7 @@ def fail(line: str, status: int = 2) -> None:
     """One line on standard error, and the end."""
     say(" ".join(line.split()))
     sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@ import hashlib
 import json
 import platform
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
@@ -67,10 +68,8 @@ def trained(imageset: ImageSet, run: Run, show: bool = True) -> Network:
         return model.to(pick_device(run.device)).eval()
     except InputError:
         model = fit(imageset, run, show=show)
-    try:
+    with suppress(OSError):  # a full disk costs the next call its time, not this one its result
         save(model, path, {"losses": json.dumps(model.losses)})
-    except OSError:
-        pass  # a full disk costs the next call its time, not this one its result
     return model
 
 

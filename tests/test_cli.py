@@ -1,0 +1,215 @@
+"""The two commands, as a person runs them: in a process of their own, on photos on disk."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+TINY = ["--size", "32", "--patch", "16", "--stride", "4", "--epochs", "1"]
+
+
+def bgnb(*arguments: str, cwd: Path, **kwargs) -> subprocess.CompletedProcess:
+    environment = os.environ | {"BGNB_CACHE": str(cwd / "cache")}
+    command = [sys.executable, "-m", "bgnb.cli", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, **kwargs)
+
+
+def refused(result: subprocess.CompletedProcess, *words: str) -> None:
+    """Status 2, no traceback, and a last line that names what was wrong."""
+    lines = [line for line in result.stderr.replace("\r", "\n").splitlines() if line.startswith("bgnb: ")]
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(lines) == 1
+    for word in words:
+        assert word in lines[0], lines[0]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Six photos of a red square on green noise, with masks, and six of green noise."""
+    rng = np.random.default_rng(0)
+    root = tmp_path / "photos"
+    for part in ("targets/cat", "masks/cat", "backgrounds/forest"):
+        (root / part).mkdir(parents=True)
+    for i in range(6):
+        for part in ("targets/cat", "backgrounds/forest"):
+            picture = rng.integers(0, 90, (48, 64, 3), dtype=np.uint8)
+            picture[..., 1] += 100
+            mask = np.zeros((48, 64), np.uint8)
+            if part == "targets/cat":
+                mask[10:34, 20:44] = 255
+                picture[mask > 0] = 220, 30, 30
+                Image.fromarray(mask).save(root / f"masks/cat/{i}.png")
+            Image.fromarray(picture).save(root / part / f"{i}.jpg", quality=95)
+    return root
+
+
+def test_run_writes_the_json_of_the_contract_and_nothing_else(photos, tmp_path):
+    out = tmp_path / "deep" / "result.json"
+    result = bgnb("run", "--source", photos, "--target", "cat", "--scene", "forest", *TINY, "--json", out, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    numbers = json.loads(out.read_text())
+    assert {"run", "loc_acc", "threshold", "pxap", "seconds", "device", "versions"} <= numbers.keys()
+    assert (numbers["run"]["patch"], numbers["run"]["source"], numbers["images"]["targets"]) == (16, str(photos), 6)
+    assert 0 <= numbers["loc_acc"] <= 1
+    assert [p.name for p in out.parent.iterdir()] == ["result.json"]
+    assert result.stdout == ""
+
+
+def test_run_without_a_file_prints_one_json_and_repeats_itself(photos, tmp_path):
+    arguments = ("run", "--source", photos, "--compose", *TINY, "--seed", "3")
+    one, two = (json.loads(bgnb(*arguments, cwd=tmp_path).stdout) for _ in range(2))
+    for numbers in (one, two):
+        numbers.pop("seconds")
+    assert one == two
+    assert one["images"] == {"targets": 3, "backgrounds": 3}
+
+
+def test_run_finds_what_is_easy_to_find_and_draws_it(photos, tmp_path):
+    picture = tmp_path / "maps.png"
+    arguments = [*TINY[:-1], "40", "--lr", "0.05", "--batch", "32", "--picture", picture]
+    numbers = json.loads(bgnb("run", "--source", photos, *arguments, cwd=tmp_path).stdout)
+    assert numbers["loc_acc"] == 1.0
+    assert numbers["backgroundness"]["P"] < 0.5 < numbers["backgroundness"]["N"]
+    with Image.open(picture) as drawn:
+        assert min(drawn.size) > 300
+
+
+def test_extract_own_photos_of_any_size_and_orientation(photos, tmp_path):
+    own = tmp_path / "own"
+    (own / "trip").mkdir(parents=True)
+    sizes = {"wide.jpg": (200, 60), "tall.PNG": (50, 90), "trip/small.webp": (20, 24)}
+    rng = np.random.default_rng(1)
+    for name, (width, height) in sizes.items():
+        Image.fromarray(rng.integers(0, 255, (height, width, 3), dtype=np.uint8)).save(own / name)
+    sideways = Image.fromarray(np.full((40, 80, 3), 200, np.uint8))
+    exif = sideways.getexif()
+    exif[0x0112] = 6  # the camera was turned: shown, it is 40 wide and 80 high
+    sideways.save(own / "wide.png", exif=exif)  # shares its name with wide.jpg
+    out = tmp_path / "out"
+    result = bgnb("extract", "--targets", own, "--backgrounds", photos / "backgrounds/forest", "--out", out, *TINY, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    expected = {"wide.jpg": (200, 60), "wide.png": (40, 80), "tall": (50, 90), "trip/small": (20, 24)}
+    for name, size in expected.items():
+        with Image.open(out / f"{name}_map.png") as made, Image.open(out / f"{name}_cutout.png") as cut:
+            assert (made.mode, made.size, cut.mode, cut.size) == ("L", size, "RGBA", size)
+    report = json.loads((out / "extract.json").read_text())
+    assert report["photos"].keys() == expected.keys()
+    assert 0 < report["threshold"] < 1
+    written = {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()}
+    assert written == {"extract.json"} | {f"{name}_{kind}.png" for name in expected for kind in ("map", "cutout")}
+
+
+def test_extract_cuts_out_the_target(photos, tmp_path):
+    out = tmp_path / "out"
+    arguments = ("--targets", photos / "targets/cat", "--backgrounds", photos / "backgrounds/forest", "--out", out)
+    size = ("--size", "32", "--patch", "16", "--stride", "2", "--epochs", "12")
+    result = bgnb("extract", *arguments, *size, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    for i in range(6):
+        found = np.asarray(Image.open(out / f"{i}_cutout.png"))[..., 3] > 0
+        truth = np.asarray(Image.open(photos / f"masks/cat/{i}.png")) > 127
+        assert (found & truth).sum() / (found | truth).sum() >= 0.4
+
+
+def spoil_truncated(photos):
+    file = photos / "targets/cat/3.jpg"
+    file.write_bytes(file.read_bytes()[:700])
+    return file
+
+
+def spoil_empty(photos):
+    (photos / "backgrounds/forest/2.jpg").write_bytes(b"")
+    return photos / "backgrounds/forest/2.jpg"
+
+
+def spoil_text(photos):
+    (photos / "targets/cat/1.jpg").write_text("no picture")
+    return photos / "targets/cat/1.jpg"
+
+
+def spoil_mask_size(photos):
+    Image.new("L", (10, 10), 255).save(photos / "masks/cat/4.png")
+    return photos / "masks/cat/4.png"
+
+
+def spoil_mask_empty(photos):
+    Image.new("L", (64, 48), 0).save(photos / "masks/cat/5.png")
+    return photos / "masks/cat/5.png"
+
+
+def spoil_one_background(photos):
+    for file in sorted((photos / "backgrounds/forest").iterdir())[1:]:
+        file.unlink()
+    return photos / "backgrounds/forest"
+
+
+def spoil_no_photo(photos):
+    for file in (photos / "targets/cat").iterdir():
+        file.unlink()
+    return photos / "targets/cat"
+
+
+SPOILS = [spoil_truncated, spoil_empty, spoil_text, spoil_mask_size, spoil_mask_empty, spoil_one_background, spoil_no_photo]
+
+
+@pytest.mark.parametrize("spoil", SPOILS)
+def test_run_names_the_bad_file(photos, tmp_path, spoil):
+    named = spoil(photos)
+    out = tmp_path / "out.json"
+    refused(bgnb("run", "--source", photos, *TINY, "--json", out, cwd=tmp_path), str(named))
+    assert not list(tmp_path.glob("*out.json*"))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--source", "nowhere", ["nowhere", "no such folder"]),
+        ("--target", "yeti", ["targets/yeti", "cat"]),
+        ("--scene", "moon", ["backgrounds/moon", "forest"]),
+        ("--patch", "64", ["patch 64"]),
+        ("--patch", "8", ["patch 8", "16"]),
+        ("--stride", "0", ["stride 0"]),
+        ("--stride", "17", ["stride 17", "gaps"]),
+        ("--net", "alexnet", ["alexnet", "tiny"]),
+        ("--preset", "best", ["best", "recommended", "literal"]),
+        ("--method", "magic", ["magic", "background"]),
+        ("--weights", "nothing.safetensors", ["nothing.safetensors"]),
+        ("--images", "900", ["images 900", "6"]),
+        ("--ratio", "0", ["ratio 0"]),
+        ("--epochs", "0", ["epochs 0"]),
+        ("--device", "warp", ["warp"]),
+        ("--lr", "1e30", ["lr"]),
+    ],
+)
+def test_run_names_the_bad_option(photos, tmp_path, option, value, words):
+    arguments = ["--source", str(photos), *TINY, "--json", "out.json"]
+    refused(bgnb("run", *arguments, option, value, cwd=tmp_path), *words)
+    assert not list(tmp_path.glob("*out.json*"))
+
+
+def test_extract_leaves_nothing_behind_when_it_is_refused(photos, tmp_path):
+    spoil_truncated(photos)
+    arguments = ("--targets", photos / "targets/cat", "--backgrounds", photos / "backgrounds/forest", "--out", tmp_path / "out")
+    refused(bgnb("extract", *arguments, *TINY, cwd=tmp_path), "3.jpg")
+    assert not list(tmp_path.glob("*out*"))
+
+
+@pytest.mark.parametrize("command", ["run", "extract"])
+def test_a_full_disk_leaves_nothing_half_written(photos, tmp_path, command):
+    """A limit on the size of files fails writes in the middle, as a full disk does."""
+    if command == "run":
+        arguments = ["run", "--source", photos, *TINY, "--json", tmp_path / "out"]
+    else:
+        folders = ("--targets", photos / "targets/cat", "--backgrounds", photos / "backgrounds/forest")
+        arguments = ["extract", *folders, "--out", tmp_path / "out", *TINY]
+    limit = 300  # bytes; both commands write more
+    result = bgnb(*arguments, cwd=tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    refused(result, "disk is full")
+    assert not list(tmp_path.glob("*out*"))
