@@ -83,20 +83,24 @@ def extract(
     say(f"{out}: {len(report['photos'])} maps and cut-outs, map threshold {report['threshold']} ({report['threshold_from']})")
 
 
-def sweep(grid: Path, out: Path | None = None, jobs: int = 2) -> None:
+def sweep(grid: tyro.conf.Positional[Path], out: Path | None = None, jobs: int = 2, into: Path | None = None) -> None:
     """Measure every combination of a grid and print its table.
 
     Args:
         grid: YAML file: each parameter of a run with one value or a list of values.
         out: file that collects the results, a JSON a line; what is in it is not measured again; None: beside the grid.
         jobs: runs at a time, each on its share of the cores.
+        into: Markdown file in which the table replaces what stands between <!-- GRID's name --> and <!-- end -->.
     """
+    from bgnb.sweeps import put_into, table
     from bgnb.sweeps import sweep as sweep_grid
-    from bgnb.sweeps import table
 
     out = out or grid.with_suffix(".jsonl")
     check_writable(out)
-    print(table(sweep_grid(grid, out, jobs)))
+    text = table(sweep_grid(grid, out, jobs))
+    print(text)
+    if into:
+        put_into(into, grid.stem, text)
 
 
 def check_writable(path: Path | None) -> None:

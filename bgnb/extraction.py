@@ -1,9 +1,9 @@
 """A person's own photos, without masks and of any size: train on them, map them, choose a threshold, cut the target out."""
 
+import errno
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from bgnb.data import ImageSet
 from bgnb.data.folders import in_threads, photo_files, read_photo, square, stack
+from bgnb.metrics import threshold_without_masks
 from bgnb.networks import Network
 from bgnb.settings import Run
 from bgnb.tools import InputError, progress
@@ -20,29 +21,6 @@ from bgnb.training import fit
 from bgnb.windows import localise
 
 TARGET_PATCHES = 1920  # an epoch of the paper: 8 from each of 240 target images
-
-
-def threshold_without_masks(maps: Sequence[Tensor] | Tensor, bins: int = 256) -> float:
-    """One map threshold for all maps, from the maps alone: Otsu's, over the pixels of all of them.
-
-    It parts the targetness of all pixels into two groups with the least spread inside each (Otsu, 1979). How far it is
-    from the best threshold that masks would give stands in the README.
-
-    Args:
-        maps: ``(n, H, W)``, or n maps of any sizes, in [0, 1]. bins: of the histogram of targetness.
-
-    >>> threshold_without_masks(torch.tensor([[[0.1, 0.1, 0.2], [0.8, 0.9, 0.9]]]))
-    0.5
-    """
-    counts = sum(np.histogram(m.cpu().numpy(), bins, (0, 1))[0] for m in maps).astype(float)
-    centre = (np.arange(bins) + 0.5) / bins
-    below = counts.cumsum()[:-1]
-    above = counts.sum() - below
-    mean_below = (counts * centre).cumsum()[:-1] / below.clip(1)
-    mean_above = (counts * centre)[::-1].cumsum()[::-1][1:] / above.clip(1)
-    between = below * above * (mean_below - mean_above) ** 2
-    best = np.flatnonzero(between >= between.max() * (1 - 1e-12))  # a gap has many best thresholds: its middle
-    return round(float(best.mean() + 1) / bins, 4)
 
 
 def upright(photo: Image.Image, side: int) -> Image.Image:
@@ -110,6 +88,8 @@ def extract(
             place = out / made.relative_to(part)
             place.parent.mkdir(parents=True, exist_ok=True)
             made.replace(place)
+    except OSError as error:
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(out)) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return report
@@ -130,16 +110,3 @@ def write_photo(stem: Path, photo: Image.Image, targetness: Tensor, threshold: f
     Image.fromarray((values * 255).round().astype(np.uint8)).save(f"{stem}_map.png")
     photo.putalpha(Image.fromarray(np.where(values >= threshold, 255, 0).astype(np.uint8)))
     photo.save(f"{stem}_cutout.png")
-
-
-def oracle_gap(maps: Tensor, masks: Tensor, iou: float = 0.4) -> dict[str, float]:
-    """How far the threshold without masks is from the best one: both thresholds and their Loc. Acc.
-
-    The best of 99 even thresholds, so that the comparison does not favour ours by a finer grid.
-    """
-    from bgnb.metrics import loc_acc, mask_ious
-
-    ours = threshold_without_masks(maps)
-    best = loc_acc(maps, masks, iou, np.arange(1, 100) / 100)
-    reached = (mask_ious(maps, masks, [ours]) >= iou).double().mean().item()
-    return {"threshold": ours, "loc_acc": reached, "best_threshold": best.threshold, "best_loc_acc": best.value}

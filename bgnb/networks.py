@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from bgnb.tools import InputError
+from bgnb.tools import InputError, save_tensors
 
 NETWORKS = ("tiny", "vgg16", "vgg16_bn", "resnet50")
 SMALLEST_PATCH = 16
@@ -157,9 +157,4 @@ def load_weights(network: Network, path: str | Path) -> None:
 
 def save(network: Network, path: str | Path, metadata: dict[str, str] | None = None) -> None:
     """Write a network's weights as safetensors, wholly or not at all."""
-    from safetensors.torch import save_file
-
-    from bgnb.tools import whole_file
-
-    with whole_file(path) as part:
-        save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, part, metadata)
+    save_tensors(path, network.state_dict(), metadata)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bgnb.baselines import yardsticks
 from bgnb.data import ImageSet, load
-from bgnb.metrics import LocAcc, interval, loc_acc, pxap
+from bgnb.metrics import LocAcc, interval, loc_acc, pxap, without_masks
 from bgnb.networks import Network, build, load_weights, save
 from bgnb.patches import sample_patches
 from bgnb.settings import Run
@@ -142,6 +142,7 @@ def measure(run: Run, baselines: bool = False, cache: bool = True, show: bool = 
             "loc_acc_box": boxes.value,
             "threshold_box": boxes.threshold,
             "pxap": pxap(maps, imageset.masks),
+            "without_masks": without_masks(maps, imageset.masks),
             "pi": pi,
             "backgroundness": {kind: float(np.median(s)) if len(s) else None for kind, s in scores.items()},
             "bayes_backgroundness": bayes_backgroundness(run.ratio, pi),

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, fields
+from functools import reduce
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 
 from bgnb.metrics import interval
 from bgnb.settings import Run
-from bgnb.tools import InputError, progress
+from bgnb.tools import InputError, progress, whole_file
 
 
 def read_grid(path: str | Path) -> list[dict]:
@@ -106,38 +107,41 @@ def over_seeds(results: Iterable[dict]) -> list[tuple[dict, list[dict]]]:
 
 
 def table(results: list[dict]) -> str:
-    """The results as Markdown: Loc. Acc. at IoU .40 at the best map threshold of each seed, mean [95 % interval].
+    """The results as two Markdown tables: how well targets are found, and where the kinds of patches end up.
 
-    The interval is a bootstrap over all images of all seeds; beside it stands the range over the seeds.
+    Loc. Acc. at IoU .40 is the mean over seeds, each at its best map threshold; its interval is a bootstrap over all images
+    of all seeds. Everything else is a mean over seeds.
     """
-    rows = [
-        "| network | target, scene | ratio | Loc. Acc. [95 %] | seeds: min-max | PxAP | F, N median | formula | "
-        "whole image | centred Gaussian | colour distance | untrained |",
-        "|" + "---|" * 12,
-    ]
+    names = list(results[0]["baselines"])
+    found = ["target, scene", "network", "ratio", "Loc. Acc. [95 %]", "min-max of seeds", "threshold without masks", "PxAP", *names]
+    kinds = ["target, scene", "network", "ratio", "median F", "median N", "r / (r + 1 - pi)", "median P", "pi"]
+    tables = [[found, ["---"] * len(found)], [kinds, ["---"] * len(kinds)]]
     for settings, group in over_seeds(results):
 
-        def mean(*path: str, group: list[dict] = group) -> float:
-            values = []
-            for result in group:
-                for name in path:
-                    result = result[name]
-                values.append(result)
-            return float(np.mean(values))
+        def mean(*path: str, group: list[dict] = group) -> str:
+            return f"{np.mean([reduce(dict.__getitem__, path, result) for result in group]):.2f}"
 
         low, high = interval([int(hit) for result in group for hit in result["hits"]])
-        accuracies = [result["loc_acc"] for result in group]
-        baselines = [f"{mean('baselines', name, 'loc_acc'):.2f}" for name in group[0]["baselines"]]
-        cells = [
-            f"{settings['net']}, {settings['epochs']} epochs",
+        single = [result["loc_acc"] for result in group]
+        first = [
             f"{settings['target']}, {settings['scene']}",
+            f"{settings['net']}, {settings['epochs']} epochs",
             f"x{settings['ratio']:g}",
-            f"**{np.mean(accuracies):.2f}** [{low:.2f}, {high:.2f}]",
-            f"{len(group)}: {min(accuracies):.2f}-{max(accuracies):.2f}",
-            f"{mean('pxap'):.2f}",
-            f"{mean('backgroundness', 'F'):.2f}, {mean('backgroundness', 'N'):.2f}",
-            f"{mean('bayes_backgroundness'):.2f}",
-            *baselines,
         ]
-        rows.append("| " + " | ".join(cells) + " |")
-    return "\n".join(rows)
+        spread = f"{min(single):.2f}-{max(single):.2f} ({len(single)})"
+        accuracy = [f"**{mean('loc_acc')}** [{low:.2f}, {high:.2f}]", spread, mean("without_masks", "loc_acc"), mean("pxap")]
+        tables[0].append([*first, *accuracy, *(mean("baselines", name, "loc_acc") for name in names)])
+        medians = [mean("backgroundness", "F"), mean("backgroundness", "N"), mean("bayes_backgroundness")]
+        tables[1].append([*first, *medians, mean("backgroundness", "P"), mean("pi")])
+    return "\n\n".join("\n".join(f"| {' | '.join(row)} |" for row in rows) for rows in tables)
+
+
+def put_into(path: str | Path, name: str, text: str) -> None:
+    """Replace what stands between ``<!-- NAME -->`` and ``<!-- end -->`` in a Markdown file."""
+    page = Path(path).read_text()
+    before, mark, rest = page.partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    if not (mark and end):
+        raise InputError(f"{path}: has no lines <!-- {name} --> and <!-- end -->")
+    with whole_file(path) as part:
+        part.write_text(f"{before}{mark}{text}\n{end}{after}")

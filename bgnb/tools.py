@@ -1,6 +1,7 @@
 """What every room needs: one error for bad input, the device, a progress bar, files that are whole or absent."""
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
@@ -66,7 +67,7 @@ def progress(items: Iterable, title: str, show: bool = True, **kwargs):
 
 @contextlib.contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place at the end, or vanishes: never half a file.
+    """A temporary path beside ``path`` that takes its place at the end, or vanishes: never half a file. OSError names ``path``.
 
     >>> folder = Path(tempfile.mkdtemp())
     >>> with whole_file(folder / "a.txt") as file: _ = file.write_text("all of it")
@@ -82,8 +83,22 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         yield part
         part.chmod(0o666 & ~_umask())
         part.replace(path)
+    except OSError as error:  # name the file that was wanted, not the temporary one
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def save_tensors(path: str | Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
+    """A safetensors file that is whole or absent; OSError where it cannot be written (a full disk, say)."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    with whole_file(path) as part:
+        try:
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata)
+        except SafetensorError as error:
+            raise OSError(errno.EIO, f"cannot be written ({error})", str(path)) from None
 
 
 def _umask() -> int:

@@ -13,7 +13,7 @@ from bgnb.data import ImageSet
 from bgnb.networks import Network, build
 from bgnb.patches import cut, draw_crops, pool, pool_index
 from bgnb.settings import Run
-from bgnb.tools import InputError, autocast, compute_dtype, pick_device, progress, whole_file
+from bgnb.tools import InputError, autocast, compute_dtype, pick_device, progress, save_tensors
 
 
 def fit(
@@ -88,15 +88,12 @@ def fit(
 
 def keep(path: str | Path, run: Run, model: Network, optimiser, generator: torch.Generator, losses: list[float]) -> None:
     """Write all that training needs to go on, as safetensors; the file is replaced as a whole."""
-    from safetensors.torch import save_file
-
-    tensors = {f"model.{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for number, weight in enumerate(model.parameters()):
         if (buffer := optimiser.state[weight].get("momentum_buffer")) is not None:
-            tensors[f"momentum.{number}"] = buffer.contiguous()
+            tensors[f"momentum.{number}"] = buffer
     tensors["generator"] = generator.get_state()
-    with whole_file(path) as part:
-        save_file(tensors, part, {"run": json.dumps(asdict(run)), "losses": json.dumps(losses)})
+    save_tensors(path, tensors, {"run": json.dumps(asdict(run)), "losses": json.dumps(losses)})
 
 
 def resume(path: str | Path, run: Run, model: Network, optimiser, generator: torch.Generator) -> list[float]:

@@ -39,11 +39,12 @@ def photos(tmp_path: Path) -> Path:
         (root / part).mkdir(parents=True)
     for i in range(6):
         for part in ("targets/cat", "backgrounds/forest"):
-            picture = rng.integers(0, 90, (48, 64, 3), dtype=np.uint8)
+            picture = rng.integers(0, 90, (96, 128, 3), dtype=np.uint8)
             picture[..., 1] += 100
-            mask = np.zeros((48, 64), np.uint8)
+            mask = np.zeros((96, 128), np.uint8)
             if part == "targets/cat":
-                mask[10:34, 20:44] = 255
+                top, left = rng.integers(0, 50), rng.integers(18, 60)
+                mask[top : top + 44, left : left + 44] = 255
                 picture[mask > 0] = 220, 30, 30
                 Image.fromarray(mask).save(root / f"masks/cat/{i}.png")
             Image.fromarray(picture).save(root / part / f"{i}.jpg", quality=95)
@@ -73,7 +74,8 @@ def test_run_without_a_file_prints_one_json_and_repeats_itself(photos, tmp_path)
 
 def test_run_finds_what_is_easy_to_find_and_draws_it(photos, tmp_path):
     picture = tmp_path / "maps.png"
-    arguments = [*TINY[:-1], "40", "--lr", "0.05", "--batch", "32", "--picture", picture]
+    size = ["--size", "96", "--patch", "16", "--stride", "4", "--epochs", "15", "--batch", "32"]
+    arguments = [*size, "--picture", picture]
     numbers = json.loads(bgnb("run", "--source", photos, *arguments, cwd=tmp_path).stdout)
     assert numbers["loc_acc"] == 1.0
     assert numbers["backgroundness"]["P"] < 0.5 < numbers["backgroundness"]["N"]
@@ -109,7 +111,7 @@ def test_extract_own_photos_of_any_size_and_orientation(photos, tmp_path):
 def test_extract_cuts_out_the_target(photos, tmp_path):
     out = tmp_path / "out"
     arguments = ("--targets", photos / "targets/cat", "--backgrounds", photos / "backgrounds/forest", "--out", out)
-    size = ("--size", "32", "--patch", "16", "--stride", "2", "--epochs", "12")
+    size = ("--size", "96", "--patch", "16", "--stride", "4", "--epochs", "3", "--ratio", "1")
     result = bgnb("extract", *arguments, *size, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     for i in range(6):
@@ -140,7 +142,7 @@ def spoil_mask_size(photos):
 
 
 def spoil_mask_empty(photos):
-    Image.new("L", (64, 48), 0).save(photos / "masks/cat/5.png")
+    Image.new("L", (128, 96), 0).save(photos / "masks/cat/5.png")
     return photos / "masks/cat/5.png"
 
 
@@ -190,7 +192,7 @@ def test_run_names_the_bad_file(photos, tmp_path, spoil):
 )
 def test_run_names_the_bad_option(photos, tmp_path, option, value, words):
     arguments = ["--source", str(photos), *TINY, "--json", "out.json"]
-    refused(bgnb("run", *arguments, option, value, cwd=tmp_path), *words)
+    refused(bgnb("run", *arguments, "--epochs", "3", option, value, cwd=tmp_path), *words)
     assert not list(tmp_path.glob("*out.json*"))
 
 

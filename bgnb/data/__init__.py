@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bgnb.tools import InputError, cache_folder, whole_file
+from bgnb.tools import InputError, cache_folder, save_tensors
 
 CACHE_VERSION = 1  # raise it when the same arguments should give other pictures
 
@@ -112,7 +113,6 @@ def cached(key: list, make: Callable[[], ImageSet]) -> ImageSet:
     A cache that cannot be written or read costs time, never the result.
     """
     from safetensors import SafetensorError, safe_open
-    from safetensors.torch import save_file
 
     text = json.dumps([CACHE_VERSION, key], sort_keys=True)
     path = cache_folder() / "pictures" / f"{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}.safetensors"
@@ -125,9 +125,6 @@ def cached(key: list, make: Callable[[], ImageSet]) -> ImageSet:
     except (OSError, SafetensorError, KeyError):
         imageset = make()
     parts = {"targets": imageset.targets, "masks": imageset.masks, "backgrounds": imageset.backgrounds}
-    try:
-        with whole_file(path) as part:
-            save_file({k: v.contiguous() for k, v in parts.items() if v is not None}, part, {"names": json.dumps(imageset.names)})
-    except (OSError, SafetensorError):
-        pass
+    with suppress(OSError):
+        save_tensors(path, {k: v for k, v in parts.items() if v is not None}, {"names": json.dumps(imageset.names)})
     return imageset
