@@ -20,6 +20,12 @@ def cache(tmp_path_factory):
         yield folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """The pictures here are so small that several threads would only wait for each other."""
+    torch.set_num_threads(1)
+
+
 def noise(*shape, seed=0):
     """Random bytes."""
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))

@@ -1,0 +1,81 @@
+"""A run from photos on disk to its JSON."""
+
+import json
+
+import pytest
+import torch
+
+import bgnb.runs
+from bgnb import Run, kind_scores, load, loc_acc, measure, pxap, trained
+
+SMALL = dict(size=40, patch=16, stride=8, epochs=2, per_image=2, device="cpu", precision="fp32")
+
+
+def test_measure_gives_the_contracts_numbers_and_the_second_time_the_same(photos, monkeypatch):
+    run = Run(source=str(photos), **SMALL)
+    first = measure(run, baselines=True, show=False)
+    numbers = json.loads(json.dumps(first.numbers))
+    assert {"run", "loc_acc", "threshold", "pxap", "seconds", "device", "versions"} <= numbers.keys()
+    assert Run(**numbers["run"]) == run
+    assert numbers["images"] == {"targets": 4, "backgrounds": 5}
+    assert {"python", "torch", "bgnb"} <= numbers["versions"].keys() and numbers["device"].startswith("cpu")
+    # the numbers are those of the maps
+    accuracy = loc_acc(first.maps, first.imageset.masks)
+    assert (numbers["loc_acc"], numbers["threshold"]) == (accuracy.value, accuracy.threshold)
+    assert numbers["pxap"] == pxap(first.maps, first.imageset.masks)
+    assert numbers["hits"].count("1") == round(4 * accuracy.value)
+    assert numbers["interval"][0] <= numbers["loc_acc"] <= numbers["interval"][1]
+    assert numbers["baselines"]["whole image"]["loc_acc"] == loc_acc(torch.ones(4, 40, 40), first.imageset.masks).value
+
+    def fail(*_, **__):
+        raise AssertionError("trained again although the network is in the cache")
+
+    monkeypatch.setattr(bgnb.runs, "fit", fail)
+    second = json.loads(json.dumps(measure(run, baselines=True, show=False).numbers))
+    assert second | {"seconds": 0} == numbers | {"seconds": 0}
+
+
+def test_without_masks_there_is_no_accuracy(make_photos):
+    result = measure(Run(source=str(make_photos(masks=False)), **SMALL), show=False)
+    numbers = json.loads(json.dumps(result.numbers))
+    assert numbers["loc_acc"] is None and numbers["threshold"] is None and numbers["pxap"] is None
+    assert result.accuracy is None and result.maps.shape == (4, 40, 40)
+
+
+def test_without_masks_yardsticks_do_no_harm(make_photos):
+    result = measure(Run(source=str(make_photos(masks=False)), **SMALL), baselines=True, show=False)
+    assert result.numbers["loc_acc"] is None
+
+
+@pytest.mark.parametrize("other", [dict(seed=1), dict(lr=0.02), dict(epochs=3)])
+def test_another_run_is_another_network(easy_set, other):
+    one = trained(easy_set(size=40), Run(**SMALL), show=False)
+    two = trained(easy_set(size=40), Run(**(SMALL | other)), show=False)
+    assert one.losses != two.losses and not torch.equal(one.head.weight, two.head.weight)
+
+
+def test_other_pictures_are_another_network_and_another_stride_is_not(easy_set, monkeypatch):
+    one = trained(easy_set(size=40, seed=7), Run(**SMALL), show=False)
+    assert trained(easy_set(size=40, seed=8), Run(**SMALL), show=False).losses != one.losses
+    monkeypatch.setattr(bgnb.runs, "fit", None)  # would fail if it were called
+    again = trained(easy_set(size=40, seed=7), Run(**(SMALL | dict(stride=4, overlap="add"))), show=False)
+    assert again.losses == one.losses and torch.equal(again.head.weight, one.head.weight)
+
+
+def test_kind_scores_are_of_their_kind(easy_set):
+    pictures, run = easy_set(size=40), Run(**(SMALL | dict(epochs=6, per_image=4, batch=16)))
+    model = trained(pictures, run, show=False)
+    scores = kind_scores(model, pictures, run, count=20)
+    assert {kind: len(values) for kind, values in scores.items()}["N"] == 20
+    # the whole of a target picture is red here, so that P cannot look like background
+    assert all(values.min() >= 0 and values.max() <= 1 for values in scores.values() if len(values))
+    assert scores["P"].mean() < 0.5 < scores["N"].mean()
+
+
+@pytest.mark.photos
+def test_real_photographs(real_photos):
+    target, scene = (sorted(p.name for p in (real_photos / part).iterdir())[0] for part in ("targets", "backgrounds"))
+    run = Run(source=str(real_photos), target=target, scene=scene, images=4, **(SMALL | dict(size=64)))
+    result = measure(run, show=False)
+    assert result.maps.shape == (4, 64, 64)
+    assert torch.equal(result.imageset.targets, load(**run.load_arguments(), progress=False).targets)

@@ -1,0 +1,67 @@
+"""Run: what presets fill in, what is refused, and that it fits what it is handed to."""
+
+import inspect
+from dataclasses import FrozenInstanceError, asdict
+
+import pytest
+
+from bgnb import InputError, Run, load
+
+
+def test_presets_fill_in_what_the_paper_leaves_open():
+    filled = ("overlap", "redraw", "momentum", "weight_decay")
+    assert [getattr(Run(), name) for name in filled] == ["average", True, 0.9, 1e-4]
+    assert [getattr(Run(preset="literal"), name) for name in filled] == ["add", False, 0.0, 0.0]
+
+
+def test_what_is_given_stays():
+    run = Run(preset="literal", overlap="average", redraw=True, momentum=0.5, weight_decay=0.1)
+    assert (run.overlap, run.redraw, run.momentum, run.weight_decay) == ("average", True, 0.5, 0.1)
+    # values that are false are values too
+    run = Run(redraw=False, momentum=0.0, weight_decay=0.0)
+    assert (run.redraw, run.momentum, run.weight_decay) == (False, 0.0, 0.0)
+
+
+def test_the_defaults_are_the_papers_protocol():
+    run = Run()
+    assert (run.size, run.patch, run.stride, run.per_image) == (256, 48, 8, 8)
+    assert (run.epochs, run.batch, run.lr) == (150, 512, 0.01)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        dict(preset="best"), dict(method="magic"), dict(overlap="max"), dict(precision="fp64"), dict(net="alexnet"),
+        dict(patch=15), dict(patch=257), dict(stride=0), dict(stride=49), dict(ratio=0), dict(ratio=-1),
+        dict(ratio=float("nan")), dict(per_image=0), dict(epochs=0), dict(batch=0), dict(lr=0), dict(momentum=-0.1),
+        dict(weight_decay=-1), dict(seed=-1),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_named(wrong):
+    [(name, value)] = wrong.items()
+    with pytest.raises(InputError, match=rf"^{name} {value!r}") as caught:
+        Run(**wrong)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_does_not_change():
+    with pytest.raises(FrozenInstanceError):
+        Run().ratio = 2
+
+
+@pytest.mark.parametrize(("ratio", "epochs"), [(1, 150), (2, 100), (4, 60), (3, 75), (0.5, 200), (1000, 1)])
+def test_equal_updates(ratio, epochs):
+    assert Run(ratio=ratio, equal_updates=True).epochs_run == epochs
+    assert Run(ratio=ratio).epochs_run == 150
+
+
+def test_load_takes_its_part_of_a_run():
+    arguments = Run(size=64, seed=3).load_arguments()
+    assert arguments.keys() <= inspect.signature(load).parameters.keys()
+    assert all(arguments[name] == getattr(Run(size=64, seed=3), name) for name in arguments)
+
+
+def test_differences_are_named():
+    assert Run().differences(asdict(Run())) == []
+    assert Run(seed=1, lr=0.1).differences(asdict(Run())) == ["lr", "seed"]
+    assert Run().differences({k: v for k, v in asdict(Run()).items() if k != "size"}) == ["size"]

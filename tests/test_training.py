@@ -1,0 +1,196 @@
+"""Training against a plain PyTorch loop, and against itself where it was interrupted."""
+
+import copy
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+import bgnb.training
+from bgnb import InputError, Run, build, fit
+from bgnb.patches import draw_crops
+
+PRESETS = ("recommended", "literal")
+SMALL = dict(size=32, patch=16, epochs=4, per_image=4, ratio=2, batch=16, device="cpu", precision="fp32")
+
+
+def train(imageset, checkpoint=None, every=1, on_epoch=None, **options):
+    return fit(imageset, Run(**(SMALL | options)), checkpoint, every, show=False, on_epoch=on_epoch)
+
+
+def same(one, other):
+    return one.losses == other.losses and all(
+        torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    )
+
+
+def test_the_loss_falls_and_red_is_told_from_green(easy_set):
+    pictures = easy_set()
+    model = train(pictures, epochs=8)
+    assert len(model.losses) == 8 and model.losses[-1] < 0.2 * model.losses[0] < 0.2
+    assert not model.training
+    with torch.no_grad():
+        assert (model(pictures.targets) < 0).all()  # 0 = target
+        assert (model(pictures.backgrounds) > 0).all()  # 1 = background
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_seed_decides_everything(easy_set, precision):
+    before = torch.get_rng_state()
+    one, equal, other = (train(easy_set(), epochs=2, seed=seed, precision=precision) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert same(one, equal) and one.losses != other.losses
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_plain_loop_gives_the_same_weights(random_set, preset):
+    pictures, run = random_set(height=32, width=32), Run(preset=preset, **(SMALL | dict(epochs=2)))
+    model = build(run.net, run.patch, seed=run.seed).to(memory_format=torch.contiguous_format)
+    optimiser = torch.optim.SGD(model.parameters(), run.lr, run.momentum, weight_decay=run.weight_decay, fused=False)
+    generator, losses = torch.Generator().manual_seed(run.seed), []
+    for _ in range(run.epochs):
+        crops = draw_crops(
+            pictures, run.patch, run.per_image, run.ratio, run.seed if preset == "literal" else generator
+        )
+        order, total = torch.randperm(len(crops), generator=generator).tolist(), 0.0
+        for part in (order[at : at + run.batch] for at in range(0, len(order), run.batch)):
+            batch = []
+            for i in part:
+                source = pictures.backgrounds if crops.label[i] == 1 else pictures.targets
+                top, left = crops.top[i], crops.left[i]
+                batch.append(source[crops.image[i], :, top : top + run.patch, left : left + run.patch])
+            loss = binary_cross_entropy_with_logits(model(torch.stack(batch)), crops.label[part].float())
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(part)
+        losses.append(total / len(order))
+    ours = fit(pictures, run, show=False)
+    assert ours.losses == pytest.approx(losses, abs=1e-4)
+    for name, weight in model.state_dict().items():
+        torch.testing.assert_close(
+            ours.state_dict()[name], weight, atol=1e-4, rtol=0, msg=lambda m, n=name: f"{n}: {m}"
+        )
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(("stop", "every"), [(1, 1), (3, 2)])
+def test_what_was_interrupted_goes_on_bit_for_bit(easy_set, tmp_path, preset, stop, every):
+    def interrupt(epoch, model, loss):
+        if epoch == stop:
+            raise Interrupted
+
+    checkpoint = tmp_path / "check.safetensors"
+    uninterrupted = train(easy_set(), preset=preset)
+    with pytest.raises(Interrupted):
+        train(easy_set(), checkpoint, every, interrupt, preset=preset)
+    epochs = []
+    again = train(easy_set(), checkpoint, every, lambda epoch, *_: epochs.append(epoch), preset=preset)
+    assert epochs == list(range(stop // every * every + 1, 5))  # it did go on, and did not begin anew
+    assert same(again, uninterrupted)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_more_epochs_go_on_where_fewer_ended(easy_set, tmp_path, preset):
+    checkpoint = tmp_path / "check.safetensors"
+    short = train(easy_set(), checkpoint, 10, epochs=2, preset=preset)
+    assert same(short, train(easy_set(), checkpoint, 10, epochs=2, preset=preset))  # nothing is left to do
+    assert same(train(easy_set(), checkpoint, 10, preset=preset), train(easy_set(), preset=preset))
+    with pytest.raises(InputError, match="4 epochs already"):
+        train(easy_set(), checkpoint, 10, epochs=2, preset=preset)
+
+
+def test_keeping_a_checkpoint_changes_nothing(easy_set, tmp_path):
+    assert same(train(easy_set(), tmp_path / "check.safetensors"), train(easy_set()))
+    assert [file.name for file in tmp_path.iterdir()] == ["check.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "other", [dict(lr=0.02), dict(seed=1), dict(preset="literal"), dict(ratio=1), dict(weight_decay=0.0)]
+)
+def test_a_checkpoint_of_another_run_is_refused(easy_set, tmp_path, other):
+    checkpoint = tmp_path / "check.safetensors"
+    train(easy_set(), checkpoint, epochs=1)
+    before = checkpoint.read_bytes()
+    with pytest.raises(InputError, match=rf"check\.safetensors.*{next(iter(other))}"):
+        train(easy_set(), checkpoint, epochs=1, **other)
+    assert checkpoint.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", None])
+def test_a_broken_checkpoint_is_named(easy_set, tmp_path, content):
+    checkpoint = tmp_path / "check.safetensors"
+    if content is None:
+        save_file({"model.head.weight": torch.zeros(1)}, checkpoint)  # safetensors, but no checkpoint
+    else:
+        checkpoint.write_bytes(content)
+    with pytest.raises(InputError, match=r"check\.safetensors") as caught:
+        train(easy_set(), checkpoint)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_rate_that_explodes_stops(easy_set):
+    with pytest.raises(FloatingPointError, match="lr"):
+        train(easy_set(), lr=1e9, epochs=30)
+
+
+def test_a_loss_that_is_no_number_leaves_the_checkpoint_usable(easy_set, tmp_path):
+    def poison(epoch, model, loss):
+        if epoch == 2:
+            with torch.no_grad():
+                model.head.weight.fill_(float("nan"))
+
+    checkpoint = tmp_path / "check.safetensors"
+    with pytest.raises(FloatingPointError, match="epoch 3"):
+        train(easy_set(), checkpoint, 1, poison)
+    assert same(train(easy_set(), checkpoint, 1), train(easy_set()))
+
+
+def drawn(monkeypatch, imageset, **options):
+    """The crops of every epoch, as sorted tuples."""
+    epochs = []
+
+    def spy(*arguments, **named):
+        crops = draw_crops(*arguments, **named)
+        parts = (crops.label, crops.image, crops.top, crops.left)
+        epochs.append(sorted(zip(*(part.tolist() for part in parts), strict=True)))
+        return crops
+
+    monkeypatch.setattr(bgnb.training, "draw_crops", spy)
+    train(imageset, **options)
+    return epochs
+
+
+def test_the_letter_draws_patches_once_and_we_anew(monkeypatch, easy_set):
+    once = drawn(monkeypatch, easy_set(), preset="literal", epochs=3)
+    anew = drawn(monkeypatch, easy_set(), epochs=3)
+    assert once[0] == once[1] == once[2]
+    assert anew[0] != anew[1] != anew[2] != anew[0]
+    assert len(once[0]) == len(anew[0]) == 6 * 4 * (1 + 2)
+
+
+@pytest.mark.parametrize(("ratio", "epochs"), [(1, 6), (2, 4), (4, 2), (1.5, 5), (99, 1)])
+def test_equal_updates_trains_as_long_as_at_ratio_one(easy_set, ratio, epochs):
+    # 6 epochs of 1 + 1 patches are epochs * (1 + ratio) patches
+    model = train(easy_set(images=2), epochs=6, ratio=ratio, equal_updates=True, per_image=2, batch=512)
+    assert len(model.losses) == epochs
+
+
+def test_on_epoch_sees_the_network_in_training_mode(easy_set):
+    seen = []
+    model = train(
+        easy_set(), epochs=3, on_epoch=lambda *a: seen.append((a[0], a[1].training, a[2], copy.copy(a[1].head.bias)))
+    )
+    assert [epoch for epoch, *_ in seen] == [1, 2, 3] and all(training for _, training, *_ in seen)
+    assert [loss for *_, loss, _ in seen] == model.losses
+
+
+def test_masks_are_never_looked_at(easy_set):
+    pictures = easy_set()
+    without = type(pictures)(pictures.targets, None, pictures.backgrounds)
+    assert same(train(pictures, epochs=1), train(without, epochs=1))
