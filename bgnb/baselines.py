@@ -7,6 +7,7 @@ from torch.nn.functional import avg_pool2d
 from bgnb.data import ImageSet
 from bgnb.networks import build
 from bgnb.settings import Run
+from bgnb.tools import pick_device
 from bgnb.windows import localise, normalise
 
 
@@ -38,7 +39,7 @@ def colour_distance(imageset: ImageSet, patch: int = 48) -> Tensor:
 
 def untrained(imageset: ImageSet, run: Run) -> Tensor:
     """The same network, windows and seed without training: ``(T, H, W)``."""
-    model = build(run.net, run.patch, run.weights, run.seed).eval()
+    model = build(run.net, run.patch, run.weights, run.seed).to(pick_device(run.device)).eval()
     return localise(model, imageset.targets, run).cpu()
 
 

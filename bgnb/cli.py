@@ -69,7 +69,7 @@ def extract(
         ratio: background patches for each target patch.
         net: tiny, vgg16, vgg16_bn or resnet50.
         weights: None: from scratch; a torchvision name; or a .safetensors file.
-        epochs: passes over the photos, 1920 target patches or more each.
+        epochs: passes over the photos.
         seed: decides everything random.
         threshold: map threshold; None: chosen from the maps alone.
         device: auto, cpu, cuda, mps.
@@ -81,6 +81,8 @@ def extract(
     )
     report = extract_photos(targets, backgrounds, out, options, threshold)
     say(f"{out}: {len(report['photos'])} maps and cut-outs, map threshold {report['threshold']} ({report['threshold_from']})")
+    if "warning" in report:
+        say(f"warning: {report['warning']}")
 
 
 def sweep(grid: tyro.conf.Positional[Path], out: Path | None = None, jobs: int = 2, into: Path | None = None) -> None:

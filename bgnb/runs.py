@@ -20,7 +20,7 @@ from bgnb.patches import sample_patches
 from bgnb.settings import Run
 from bgnb.theory import bayes_backgroundness
 from bgnb.tools import InputError, cache_folder, compute_dtype, pick_device
-from bgnb.training import fit
+from bgnb.training import fit, pictures_digest
 from bgnb.windows import localise, score_windows
 
 KIND_PATCHES = 200  # of each kind in the histograms (paper, Fig. 4)
@@ -43,10 +43,8 @@ def fingerprint(imageset: ImageSet, run: Run) -> str:
     device = pick_device(run.device)
     settings = asdict(run) | {"source": "", "stride": 0, "overlap": "", "device": device.type}
     settings["precision"] = str(compute_dtype(device, run.precision))
-    digest = hashlib.blake2b(json.dumps([settings, torch.__version__, 1], sort_keys=True).encode(), digest_size=16)
-    for images in (imageset.targets, imageset.backgrounds):
-        digest.update(images.cpu().contiguous().numpy())
-    return digest.hexdigest()
+    text = json.dumps([settings, torch.__version__, pictures_digest(imageset)], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def trained(imageset: ImageSet, run: Run, show: bool = True) -> Network:

@@ -113,7 +113,16 @@ def table(results: list[dict]) -> str:
     of all seeds. Everything else is a mean over seeds.
     """
     names = list(results[0]["baselines"])
-    found = ["target, scene", "network", "ratio", "Loc. Acc. [95 %]", "min-max of seeds", "threshold without masks", "PxAP", *names]
+    found = [
+        "target, scene",
+        "network",
+        "ratio",
+        "Loc. Acc. [95 %]",
+        "min-max of seeds",
+        "threshold without masks",
+        "PxAP",
+        *names,
+    ]
     kinds = ["target, scene", "network", "ratio", "median F", "median N", "r / (r + 1 - pi)", "median P", "pi"]
     tables = [[found, ["---"] * len(found)], [kinds, ["---"] * len(kinds)]]
     for settings, group in over_seeds(results):

@@ -1,5 +1,6 @@
 """Training: one loop. The pictures stay on the device as bytes, patches are cut there, and nothing waits inside an epoch."""
 
+import hashlib
 import json
 import math
 from collections.abc import Callable
@@ -55,7 +56,8 @@ def fit(
     )
     generator = torch.Generator().manual_seed(run.seed)
     images = pool(imageset.to(device))
-    losses = resume(checkpoint, run, model, optimiser, generator) if checkpoint else []
+    digest = pictures_digest(imageset) if checkpoint else ""
+    losses = resume(checkpoint, run, digest, model, optimiser, generator) if checkpoint else []
     bar = progress(range(len(losses), run.epochs_run), "training", show, initial=len(losses), total=run.epochs_run)
     model.train()
     for epoch in bar:
@@ -79,24 +81,35 @@ def fit(
         if not math.isfinite(losses[-1]):
             raise FloatingPointError(f"the loss became {losses[-1]} in epoch {epoch + 1}: try an lr below {run.lr}")
         if checkpoint and ((epoch + 1) % every == 0 or epoch + 1 == run.epochs_run):
-            keep(checkpoint, run, model, optimiser, generator, losses)
+            keep(checkpoint, run, digest, model, optimiser, generator, losses)
         if on_epoch:
             on_epoch(epoch + 1, model, losses[-1])
     model.losses = losses
     return model.eval()
 
 
-def keep(path: str | Path, run: Run, model: Network, optimiser, generator: torch.Generator, losses: list[float]) -> None:
+def pictures_digest(imageset: ImageSet) -> str:
+    """A hash of the pixels that training sees."""
+    digest = hashlib.blake2b(digest_size=16)
+    for images in (imageset.targets, imageset.backgrounds):
+        digest.update(repr(tuple(images.shape)).encode())
+        digest.update(images.cpu().contiguous().numpy())
+    return digest.hexdigest()
+
+
+def keep(
+    path: str | Path, run: Run, digest: str, model: Network, optimiser, generator: torch.Generator, losses: list[float]
+) -> None:
     """Write all that training needs to go on, as safetensors; the file is replaced as a whole."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for number, weight in enumerate(model.parameters()):
         if (buffer := optimiser.state[weight].get("momentum_buffer")) is not None:
             tensors[f"momentum.{number}"] = buffer
     tensors["generator"] = generator.get_state()
-    save_tensors(path, tensors, {"run": json.dumps(asdict(run)), "losses": json.dumps(losses)})
+    save_tensors(path, tensors, {"run": json.dumps(asdict(run)), "pictures": digest, "losses": json.dumps(losses)})
 
 
-def resume(path: str | Path, run: Run, model: Network, optimiser, generator: torch.Generator) -> list[float]:
+def resume(path: str | Path, run: Run, digest: str, model: Network, optimiser, generator: torch.Generator) -> list[float]:
     """Set everything to where the checkpoint was; the losses so far, none if there is no checkpoint yet."""
     from safetensors import SafetensorError, safe_open
 
@@ -107,9 +120,10 @@ def resume(path: str | Path, run: Run, model: Network, optimiser, generator: tor
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             metadata = file.metadata()
         losses, other = json.loads(metadata["losses"]), json.loads(metadata["run"])
-    except (OSError, SafetensorError, KeyError, TypeError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"checkpoint {path}: cannot be read ({str(error).splitlines()[0]})") from None
     different = [name for name in run.differences(other) if name not in ("epochs", "device")]
+    different += ["pictures"] if metadata.get("pictures") != digest else []
     if different or len(losses) > run.epochs_run:
         what = f"another {', '.join(different)}" if different else f"{len(losses)} epochs already"
         raise InputError(f"checkpoint {path}: is of a run with {what}; remove it or name another")

@@ -71,14 +71,16 @@ def score_windows(
             "mode 'dense': only exact for a network without padding (tiny): padding shows every window a border of its own"
         )
     way = dense if slides and mode != "windows" else window_by_window
+    device = images.device
     was_training = isinstance(model, torch.nn.Module) and model.training
     if was_training:
         model.eval()
-    device = images.device
-    with torch.no_grad(), autocast(device, compute_dtype(device, precision)):
-        logits = way(model, images, patch, rows, columns, CHUNK.get(device.type, CHUNK["cpu"]), show)
-    if was_training:
-        model.train()
+    try:
+        with torch.no_grad(), autocast(device, compute_dtype(device, precision)):
+            logits = way(model, images, patch, rows, columns, CHUNK.get(device.type, CHUNK["cpu"]), show)
+    finally:
+        if was_training:
+            model.train()
     return torch.sigmoid(logits)
 
 

@@ -122,7 +122,7 @@ def cached(key: list, make: Callable[[], ImageSet]) -> ImageSet:
             return ImageSet(
                 parts["targets"], parts.get("masks"), parts["backgrounds"], tuple(json.loads(file.metadata()["names"]))
             )
-    except (OSError, SafetensorError, KeyError):
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         imageset = make()
     parts = {"targets": imageset.targets, "masks": imageset.masks, "backgrounds": imageset.backgrounds}
     with suppress(OSError):
