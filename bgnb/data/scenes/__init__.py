@@ -7,7 +7,7 @@ alike, so that patches without the animal look the same on both sides.
 The dials, all keyword arguments:
 
 - ``area`` (0.15, 0.35): share of the picture that the animal covers, drawn evenly; within 0.02 ... 0.5.
-- ``camouflage`` 0.1, of 0 ... 1: the coat's colours and texture move to those of the scene where the animal stands.
+- ``camouflage`` 0, of 0 ... 1: the coat's colours and texture move to those of the scene where the animal stands.
 - ``variety`` 1, of 0 ... 1: how much the pictures of one scene differ: seasons, heights, kinds of things.
 - ``seam`` "soft": how the animal is pasted; a "hard" edge, a "soft" one, or "blended": soft, and toned to what is around.
 - ``light`` 1, of 0 ... 2: patches of light and shade, and shading of the animal; 0 is an overcast day.
@@ -47,7 +47,7 @@ def target_picture(
     size: int = 256,
     *,
     area: tuple[float, float] = (0.15, 0.35),
-    camouflage: float = 0.1,
+    camouflage: float = 0.0,
     variety: float = 1.0,
     seam: str = "soft",
     light: float = 1.0,
@@ -82,7 +82,7 @@ def background_picture(
     size: int = 256,
     *,
     area: tuple[float, float] = (0.15, 0.35),
-    camouflage: float = 0.1,
+    camouflage: float = 0.0,
     variety: float = 1.0,
     seam: str = "soft",
     light: float = 1.0,

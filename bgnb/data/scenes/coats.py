@@ -172,7 +172,7 @@ def _coat(rng, paper, kind, nodes, tone, tones, pattern, place, unit):
 def _feathers(rng, draw, tone, tones, t, s, xy, forward, place, unit, n):
     """Scales with a dark shaft on the wings, streaks on the breast: from afar, bark."""
     angle = np.arctan2(*(place(xy + 0.01 * forward) - place(xy)).T[::-1]) + rng.normal(0, 0.2, n)
-    long = unit * (0.075 if tone in ("wing", "mark") else 0.05)
+    long = unit * (0.075 if tone in ("wing", "mark") else 0.05) * rng.uniform(0.7, 1.5)
     order = np.argsort(-t) if tone in ("wing", "mark") else np.argsort(t)
     colours = pick(
         rng,
@@ -188,7 +188,7 @@ def _feathers(rng, draw, tone, tones, t, s, xy, forward, place, unit, n):
         long * 0.75,
         long * 0.16,
         angle[few],
-        pick(rng, (tones["mark"], tones["mark"] * 0.8), len(few), 8),
+        pick(rng, (mix(tones[tone], tones["mark"], 0.5), tones["mark"]), len(few), 12),
     )
 
 
