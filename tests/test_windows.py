@@ -99,7 +99,7 @@ def test_tiny_scores_every_window_in_every_mode(patch, stride, down, right, n, s
 def test_sliding_tiny_is_exact_for_every_patch_and_stride(patch):
     model, images = lively("tiny", patch), photos(1, patch, patch + 7, patch)
     every = naive_scores(model, images, patch, 1)
-    assert every.std() > 1e-3  # the windows do differ
+    assert every.std() > 1e-4  # the windows do differ, by more than the tolerance
     for stride in (*range(1, 8), patch):  # more strides than the image has places give the same two windows
         expected = every[:, :, naive_starts(patch + 7, patch, stride)]
         torch.testing.assert_close(score_windows(model, images, patch, stride, "dense"), expected, atol=1e-5, rtol=0)
