@@ -1,0 +1,119 @@
+"""Every lesson: its form, and a run by papermill from another folder, whose saved sliders are searched for errors."""
+
+import ast
+import json
+import os
+from pathlib import Path
+
+import papermill
+import pytest
+
+from bgnb.widgets import ERROR
+
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request) -> Path:
+    return request.param
+
+
+def cells(path: Path, kind: str = "code", tag: str | None = None) -> list[str]:
+    """The sources of a notebook's cells."""
+    found = json.loads(path.read_text())["cells"]
+    tagged = [c for c in found if tag is None or tag in c["metadata"].get("tags", [])]
+    return ["".join(c["source"]) for c in tagged if c["cell_type"] == kind]
+
+
+def execute(path: Path, folder: Path, **parameters) -> dict:
+    """Run a lesson with ``fast=True`` in an empty folder; the executed notebook."""
+    out = folder / "out.ipynb"
+    papermill.execute_notebook(
+        str(path), str(out), {"fast": True} | parameters, kernel_name="python3", cwd=str(folder), progress_bar=False
+    )
+    return json.loads(out.read_text())
+
+
+def errors(executed: dict) -> list[str]:
+    """What went wrong in callbacks: papermill itself does not see it."""
+    text = json.dumps([executed["metadata"].get("widgets", {}), [c.get("outputs") for c in executed["cells"]]])
+    states = executed["metadata"].get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
+    raised = [o for s in states.values() for o in s.get("state", {}).get("outputs", []) if o["output_type"] == "error"]
+    return [ERROR] * text.count(ERROR) + [o["ename"] for o in raised]
+
+
+def pictures(executed: dict) -> list[str]:
+    """All PNGs that the lesson shows, in order."""
+    outputs = [o for c in executed["cells"] for o in c.get("outputs", [])]
+    return [o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})]
+
+
+def test_there_are_lessons():
+    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{i:02d}" for i in range(1, len(NOTEBOOKS) + 1)]
+    assert len(NOTEBOOKS) >= 3
+
+
+def test_one_parameters_cell_of_commented_literals(notebook):
+    (source,) = cells(notebook, tag="parameters")
+    names = set()
+    for line, node in zip(source.splitlines(), ast.parse(source).body, strict=True):
+        assert isinstance(node, ast.Assign)
+        ast.literal_eval(node.value)
+        assert "  # " in line, line
+        names.add(node.targets[0].id)
+    assert {"source", "seed", "device", "fast"} <= names
+    assert {p["name"] for p in papermill.inspect_notebook(str(notebook)).values()} == names
+
+
+def test_short_cells_no_output_and_exercises_with_solutions(notebook):
+    content = json.loads(notebook.read_text())
+    assert content["metadata"]["kernelspec"]["name"] == "python3"
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            assert not cell["outputs"] and cell["execution_count"] is None
+            assert len([line for line in "".join(cell["source"]).splitlines() if line.strip()]) <= 15
+    exercises = next(text for text in cells(notebook, "markdown") if text.startswith("## Exercises"))
+    solutions = cells(notebook, "markdown", "solution") + cells(notebook, "code", "solution")
+    assert all(f"\n{i}. " in exercises for i in (1, 2, 3)) and len(solutions) == 3
+
+
+def test_runs_from_any_folder_without_an_error_in_any_slider(notebook, tmp_path):
+    executed = execute(notebook, tmp_path)
+    assert errors(executed) == []
+    assert len(pictures(executed)) >= 4
+    assert [p.name for p in tmp_path.iterdir()] == ["out.ipynb"]  # a lesson leaves nothing behind
+
+
+def test_a_parameter_changes_the_pictures(tmp_path):
+    folders = [tmp_path / name for name in "ab"]
+    for folder in folders:
+        folder.mkdir()
+    one, two = (execute(NOTEBOOKS[0], f, target=t) for f, t in zip(folders, ("cat", "owl"), strict=True))
+    assert pictures(one)[0] != pictures(two)[0]
+
+
+def test_the_notebooks_own_function_is_the_packages(tmp_path):
+    """Lesson 01 derives the share of target pixels, lesson 03 the map: both print their difference to bgnb."""
+    for number in (0, 2):
+        executed = execute(NOTEBOOKS[number], tmp_path)
+        text = "".join("".join(o.get("text", "")) for c in executed["cells"] for o in c.get("outputs", []))
+        differences = [float(line.split(": ")[1]) for line in text.splitlines() if line.startswith("largest difference")]
+        assert differences and max(differences) < 1e-4
+
+
+@pytest.mark.photos
+@pytest.mark.skipif("BGNB_PHOTOS" not in os.environ, reason="BGNB_PHOTOS names no folder of real photographs")
+def test_runs_on_real_photographs(tmp_path):
+    executed = execute(NOTEBOOKS[2], tmp_path, source=os.environ["BGNB_PHOTOS"], compose=True)
+    assert errors(executed) == []
+
+
+def test_an_error_in_a_slider_would_be_found(tmp_path):
+    import nbformat
+
+    book = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    source = "from bgnb.widgets import slide\nslide(lambda x: 1 / 0, x=(0, 3, 1, 1))"
+    book.cells = [nbformat.v4.new_code_cell("fast = False", metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(source)]
+    path = tmp_path / "bad.ipynb"
+    nbformat.write(book, path)
+    assert errors(execute(path, tmp_path))
