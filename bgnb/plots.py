@@ -5,6 +5,7 @@ A figure is made without pyplot: nothing is shown twice and nothing stays open. 
 maps ``(H, W)`` in [0, 1], masks ``(H, W)`` bool, on any device.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -38,6 +39,20 @@ PLAIN = 0.93  # grey of the ground behind a cut-out
 FONT = {"font.size": 13, "axes.titlesize": 14, "axes.labelsize": 13, "legend.fontsize": 11}
 
 
+class Drawing(Figure):
+    """A Figure that a notebook shows by itself, without pyplot; ``numbers`` holds what it shows."""
+
+    def _repr_png_(self) -> bytes:
+        return png(self)
+
+
+def png(figure: Figure) -> bytes:
+    """A figure as the bytes of a PNG."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
+
+
 def panels(rows: int = 1, columns: int = 1, width: float = 9.6, height: float = 3.6, **options) -> tuple[Figure, np.ndarray]:
     """An empty figure, inches wide and high, and its axes ``(rows, columns)``; letters large enough for the last row of a room.
 
@@ -45,7 +60,7 @@ def panels(rows: int = 1, columns: int = 1, width: float = 9.6, height: float = 
     >>> axes.shape
     (2, 3)
     """
-    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    figure = Drawing(figsize=(width, height), dpi=100, layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, **options)
     for ax in axes.flat:
         ax.title.set_size(FONT["axes.titlesize"])
@@ -338,7 +353,7 @@ def draw_map(photo: Tensor, map: Tensor, threshold: float, mask: Tensor | None =
     >>> figure.numbers
     {'outlined': 32, 'iou': None}
     """
-    figure, axes = panels(1, 4, height=3.15)
+    figure, axes = panels(1, 4, height=3.5)
     values = array(map)
     found = values >= threshold
     iou = None if mask is None else mask_ious(map[None].cpu(), mask[None].cpu(), (threshold,)).item()

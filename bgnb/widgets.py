@@ -2,11 +2,12 @@
 
 import base64
 import html
-import io
 from collections.abc import Callable
 
 import ipywidgets
 from matplotlib.figure import Figure
+
+from bgnb.plots import png
 
 ERROR = "bgnb-error"  # class of the line that says what went wrong: tests look for it in saved notebooks
 
@@ -61,6 +62,8 @@ def slide(draw: Callable[..., Figure], **controls) -> Slides:
         Slides, to stand last in a notebook cell.
 
     >>> from matplotlib.figure import Figure
+
+from bgnb.plots import png
     >>> slides = slide(lambda patch_size: Figure(figsize=(patch_size, 2)), patch_size=(1, 9, 1, 3))
     >>> slides.controls["patch_size"].value = 5
     >>> slides.controls["patch_size"].description, float(slides.figure.get_figwidth())
@@ -70,7 +73,7 @@ def slide(draw: Callable[..., Figure], **controls) -> Slides:
 
 
 def control(name: str, given) -> ipywidgets.Widget:
-    """The control that ``slide`` makes of what it was given. Sliders report when they are let go: drawing takes longer than a drag."""
+    """The control that ``slide`` makes of what it was given. Sliders report when let go: drawing takes longer than a drag."""
     if isinstance(given, ipywidgets.Widget):
         return given
     common = dict(description=name.replace("_", " "), style={"description_width": "9em"}, layout=ipywidgets.Layout(width="32em"))
@@ -82,13 +85,6 @@ def control(name: str, given) -> ipywidgets.Widget:
     whole = all(isinstance(number, int) for number in given)
     slider = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
     return slider(value=value, min=low, max=high, step=step, continuous_update=False, **common)
-
-
-def png(figure: Figure) -> bytes:
-    """A figure as the bytes of a PNG."""
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    return file.getvalue()
 
 
 def sentence(error: Exception) -> str:
