@@ -100,9 +100,9 @@ def sweep(grid: tyro.conf.Positional[Path], out: Path | None = None, jobs: int =
     out = out or grid.with_suffix(".jsonl")
     check_writable(out)
     text = table(sweep_grid(grid, out, jobs))
-    print(text)
     if into:
         put_into(into, grid.stem, text)
+    print(text)
 
 
 def check_writable(path: Path | None) -> None:

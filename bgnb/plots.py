@@ -23,12 +23,12 @@ from bgnb.patches import Patches
 from bgnb.tools import InputError
 from bgnb.windows import spread, starts
 
-# Colour (told apart by colour-blind people, too), marker, line, words. T stands for what is P or F when no mask tells which.
+# Colour (told apart by colour-blind people, too), marker, words. T stands for what is P or F when no mask tells which.
 KINDS_STYLE = {
-    "P": ("#0072B2", "o", "-", "P: shows the target"),
-    "F": ("#E69F00", "X", "--", "F: target image, no target"),
-    "N": ("#AA4499", "s", ":", "N: background image"),
-    "T": ("#56B4E9", "D", "-.", "P or F: no mask tells"),
+    "P": ("#0072B2", "o", "P: shows the target"),
+    "F": ("#E69F00", "X", "F: target image, no target"),
+    "N": ("#AA4499", "s", "N: background image"),
+    "T": ("#56B4E9", "D", "P or F: no mask tells"),
 }
 TARGETNESS = "magma"  # dark = background, bright = target
 # Backgroundness from 0 (the colour of P) to 1 (the colour of N).
@@ -95,9 +95,10 @@ def outline(ax: Axes, region: np.ndarray, colour: str, width: float = 2.2, line:
         return
     field = np.pad(region.astype(float), 1)
     height, across = region.shape
-    ax.contour(
-        np.arange(-1, across + 1), np.arange(-1, height + 1), field, [0.5], colors=colour, linewidths=width, linestyles=line
-    )
+    along, down = np.arange(-1, across + 1), np.arange(-1, height + 1)
+    if line != "-":  # dashes need a dark line below them on bright ground
+        ax.contour(along, down, field, [0.5], colors="black", linewidths=width + 0.6, linestyles="-", alpha=0.7)
+    ax.contour(along, down, field, [0.5], colors=colour, linewidths=width, linestyles=line)
     ax.set(xlim=(-1, across), ylim=(height, -1))
 
 
@@ -153,9 +154,9 @@ def draw_patches(imageset: ImageSet, patches: Patches, n: int = 4, first: int = 
 
 def frame(ax: Axes, left: int, top: int, side: int, kind: str) -> None:
     """A patch's frame with a white rim and the letter of its kind, readable on any photo."""
-    colour, _, line, _ = KINDS_STYLE[kind]
-    for rim, width, style in (("white", 4.5, "-"), (colour, 2.4, line)):
-        ax.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor=rim, linewidth=width, linestyle=style))
+    colour = KINDS_STYLE[kind][0]
+    for rim, width in (("white", 4), (colour, 2.4)):
+        ax.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor=rim, linewidth=width))
     letter = "?" if kind == "T" else kind
     box = dict(facecolor=colour, edgecolor="none", pad=1.2)
     ax.text(left + 0.5, top + 0.5, letter, color="white", fontsize=9, weight="bold", va="top", ha="left", bbox=box, clip_on=True)
@@ -163,8 +164,8 @@ def frame(ax: Axes, left: int, top: int, side: int, kind: str) -> None:
 
 def key(figure: Figure, kinds: Sequence[str], title: str = "") -> None:
     """What the colours mean, above everything, with a title."""
-    handles = [Rectangle((0, 0), 1, 1, fill=False, ec=KINDS_STYLE[k][0], lw=2.4, ls=KINDS_STYLE[k][2]) for k in kinds]
-    names = [KINDS_STYLE[k][3] for k in kinds]
+    handles = [Rectangle((0, 0), 1, 1, fill=False, ec=KINDS_STYLE[k][0], lw=2.4) for k in kinds]
+    names = [KINDS_STYLE[k][2] for k in kinds]
     figure.legend(
         handles,
         names,
@@ -190,7 +191,7 @@ def draw_kind_strip(patches: Patches, n: int = 10, scores=None, title: str = "")
     ax = axes[0, 0]  # one for all: thirty would take a second to draw
     show(ax, np.zeros((1, 1)), title, alpha=0)
     for row, name in enumerate(found):
-        colour, _, _, words = KINDS_STYLE[name]
+        colour, _, words = KINDS_STYLE[name]
         letter, _, rest = words.partition(": ")
         ax.text(-2.3, step * row + 0.5, "?" if name == "T" else letter, va="center", color=colour, weight="bold", fontsize=26)
         ax.text(
@@ -263,7 +264,7 @@ def draw_medians(history, kind: np.ndarray, bayes: float | None = None, at: int 
     ax, history = axes[0, 0], array(history)
     epochs = np.arange(1, len(history) + 1)
     for name in [k for k in KINDS_STYLE if (kind == k).any()]:
-        colour, marker, _, words = KINDS_STYLE[name]
+        colour, marker, words = KINDS_STYLE[name]
         ax.plot(epochs, np.median(history[:, kind == name], axis=1), color=colour, marker=marker, lw=2.5, ms=7, label=words)
     if bayes is not None:
         ax.axhline(bayes, color="0.2", ls="--", lw=2, label="r / (r + 1 $-$ π)")
@@ -290,7 +291,7 @@ def draw_scores(scores: Mapping[str, np.ndarray], bayes: float | None = None, ti
         raise InputError("scores: there is no patch of any kind")
     figure, axes = panels(len(found), 1, height=0.8 + 1.5 * len(found), sharex=True, sharey=True)
     for ax, (name, values) in zip(axes[:, 0], found.items(), strict=True):
-        colour, _, _, words = KINDS_STYLE[name]
+        colour, _, words = KINDS_STYLE[name]
         ax.hist(values, bins, (0, 1), weights=np.full(len(values), 1 / len(values)), color=colour, alpha=0.85)
         figure.numbers[name] = float(np.median(values))
         ax.axvline(figure.numbers[name], color=colour, lw=3)
@@ -359,7 +360,8 @@ def draw_map(photo: Tensor, map: Tensor, threshold: float, mask: Tensor | None =
     iou = None if mask is None else mask_ious(map[None].cpu(), mask[None].cpu(), (threshold,)).item()
     show(axes[0, 0], picture(photo), "photo")
     shown = show(axes[0, 1], values, "targetness", cmap=TARGETNESS, vmin=0, vmax=1)
-    bar = figure.colorbar(shown, ax=axes[0, 1], location="bottom", shrink=0.85, pad=0.03, ticks=[0, threshold, 1])
+    below = axes[0, 1].inset_axes([0.05, -0.13, 0.9, 0.06])  # inset: the four pictures stay in one row
+    bar = figure.colorbar(shown, cax=below, orientation="horizontal", ticks=[0, threshold, 1])
     bar.ax.set_xticklabels(["0" if threshold > 0.12 else "", f"{threshold:.2f}", "1" if threshold < 0.85 else ""])
     bar.ax.axvline(threshold, color=OUTLINE, lw=3)
     show(axes[0, 2], cut_out(photo, values), "opacity = targetness")

@@ -62,8 +62,6 @@ def slide(draw: Callable[..., Figure], **controls) -> Slides:
         Slides, to stand last in a notebook cell.
 
     >>> from matplotlib.figure import Figure
-
-from bgnb.plots import png
     >>> slides = slide(lambda patch_size: Figure(figsize=(patch_size, 2)), patch_size=(1, 9, 1, 3))
     >>> slides.controls["patch_size"].value = 5
     >>> slides.controls["patch_size"].description, float(slides.figure.get_figwidth())
