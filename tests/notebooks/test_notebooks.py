@@ -111,7 +111,8 @@ def test_runs_on_real_photographs(tmp_path):
 def test_an_error_in_a_slider_would_be_found(tmp_path):
     import nbformat
 
-    book = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    book = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
     source = "from bgnb.widgets import slide\nslide(lambda x: 1 / 0, x=(0, 3, 1, 1))"
     book.cells = [nbformat.v4.new_code_cell("fast = False", metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(source)]
     path = tmp_path / "bad.ipynb"
