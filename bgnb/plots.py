@@ -292,7 +292,7 @@ def draw_scores(scores: Mapping[str, np.ndarray], bayes: float | None = None, ti
     figure, axes = panels(len(found), 1, height=0.8 + 1.5 * len(found), sharex=True, sharey=True)
     for ax, (name, values) in zip(axes[:, 0], found.items(), strict=True):
         colour, _, words = KINDS_STYLE[name]
-        ax.hist(values, bins, (0, 1), weights=np.full(len(values), 1 / len(values)), color=colour, alpha=0.85)
+        ax.hist(values, bins, range=(0, 1), weights=np.full(len(values), 1 / len(values)), color=colour, alpha=0.85)
         figure.numbers[name] = float(np.median(values))
         ax.axvline(figure.numbers[name], color=colour, lw=3)
         ax.text(
