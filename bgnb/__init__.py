@@ -12,12 +12,12 @@ from bgnb.patches import Patches, kinds, sample_patches
 from bgnb.runs import Result, kind_scores, measure, trained
 from bgnb.settings import Run
 from bgnb.theory import bayes_backgroundness
-from bgnb.tools import InputError
+from bgnb.tools import InputError, keep_memory
 from bgnb.training import fit
 from bgnb.windows import localise, score_windows, spread, starts, targetness
 
 __all__ = [
     "ImageSet", "InputError", "LocAcc", "Patches", "Result", "Run", "bayes_backgroundness", "build", "centred_gaussian",
-    "colour_distance", "fit", "interval", "kind_scores", "kinds", "load", "loc_acc", "localise", "measure", "pxap",
+    "colour_distance", "fit", "interval", "keep_memory", "kind_scores", "kinds", "load", "loc_acc", "localise", "measure", "pxap",
     "sample_patches", "score_windows", "spread", "starts", "targetness", "trained", "untrained", "whole_image",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from bgnb.settings import Run
-from bgnb.tools import InputError, whole_file
+from bgnb.tools import InputError, keep_memory, whole_file
 
 RunOptions = Annotated[Run, tyro.conf.arg(name="")]
 
@@ -132,6 +132,7 @@ def say(line: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of ``bgnb``: exit status 0, or 2 with one line that names what was wrong."""
+    keep_memory()
     try:
         tyro.extras.subcommand_cli_from_dict(
             {"run": run, "extract": extract, "sweep": sweep},

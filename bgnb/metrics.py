@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from bgnb.settings import choose
 from bgnb.tools import InputError
@@ -38,6 +39,36 @@ class LocAcc:
         return self.ious[:, self.thresholds.index(self.threshold)] >= self.iou
 
 
+_COUNTED = WeakTensorKeyDictionary()  # masks -> what mask_cells counted in them; forgotten with the masks
+
+
+def mask_cells(masks: Tensor, side: int) -> Tensor:
+    """``(n, H / side, W / side)`` float32: target pixels in each square of ``side`` pixels; counted once for the same masks.
+
+    >>> mask_cells(torch.eye(4, dtype=torch.bool)[None], 2)
+    tensor([[[2., 0.],
+             [0., 2.]]])
+    """
+    key = side, masks._version  # masks that were written into are counted again
+    counted = _COUNTED.setdefault(masks, {})
+    if key not in counted:
+        n, height, width = masks.shape
+        inside = masks.view(n, height // side, side, width // side, side)
+        counted[key] = inside.sum((2, 4), dtype=torch.int32).float()
+    return counted[key]
+
+
+def cell_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float]) -> Tensor:
+    """``mask_ious`` of maps ``(n, H / side, W / side)`` that hold one value for each square: exact, on 1 / side^2 of the data."""
+    side = masks.shape[1] // maps.shape[1]
+    counts = mask_cells(masks, side).flatten(1)
+    edges = torch.as_tensor(thresholds, dtype=maps.dtype, device=maps.device)
+    above = (maps.flatten(1)[:, None] >= edges[:, None]).float()  # (n, K, cells)
+    on = (above @ counts[..., None])[..., 0].double()
+    union = counts.sum(1, keepdim=True) + above.sum(2) * side**2 - on
+    return on / union.clamp(min=1)
+
+
 def check_maps(maps: Tensor, masks: Tensor) -> None:
     """InputError unless maps and masks are ``(n, H, W)`` alike and there is at least one."""
     if maps.ndim != 3 or maps.shape != masks.shape or len(maps) == 0:
@@ -65,7 +96,10 @@ def pixel_counts(maps: Tensor, masks: Tensor, thresholds: Sequence[float]) -> tu
 
 
 def mask_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float] = THRESHOLDS) -> Tensor:
-    """``(n, K)`` float64 IoU of (map >= threshold) with the mask."""
+    """``(n, K)`` float64 IoU of (map >= threshold) with the mask; maps may hold one value for each square of pixels."""
+    side = masks.shape[1] // max(1, maps.shape[1])
+    if side > 1 and masks.shape == (len(maps), side * maps.shape[1], side * maps.shape[2]):
+        return cell_ious(maps, masks, thresholds)
     check_maps(maps, masks)
     on, off = pixel_counts(maps, masks, thresholds)
     union = masks.sum((1, 2))[:, None] + off
@@ -103,7 +137,8 @@ def loc_acc(maps: Tensor, masks: Tensor, iou: float = 0.4, thresholds: Sequence[
     """Share of images whose target is found: IoU(map >= threshold, mask) >= ``iou`` (paper, Sec. 4; FACTS rows 4 and 5).
 
     Args:
-        maps: ``(n, H, W)`` in [0, 1]. masks: ``(n, H, W)`` bool.
+        maps: ``(n, H, W)`` in [0, 1], or, by mask, one value for each square of pixels (``targetness(..., cells=True)``).
+        masks: ``(n, H, W)`` bool.
         iou: in (0, 1]; the paper's 0.40.
         thresholds: increasing map thresholds; one serves all images, the best is reported (the lowest of equals).
         by: "mask", or "box": boxes around the map's largest region and around the mask.

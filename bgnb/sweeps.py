@@ -14,7 +14,7 @@ import numpy as np
 
 from bgnb.metrics import interval
 from bgnb.settings import Run
-from bgnb.tools import InputError, progress, whole_file
+from bgnb.tools import InputError, keep_memory, progress, whole_file
 
 
 def read_grid(path: str | Path) -> list[dict]:
@@ -67,6 +67,7 @@ def one(settings: dict, threads: int) -> dict:
     from bgnb.runs import measure
 
     torch.set_num_threads(threads)
+    keep_memory()
     expanded = {name: os.path.expandvars(value) if isinstance(value, str) else value for name, value in settings.items()}
     numbers = measure(Run(**expanded), baselines=True, show=False).numbers
     numbers["run"]["source"] = settings.get("source", "scenes")  # as in the grid: no folder of this machine

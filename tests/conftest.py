@@ -34,9 +34,7 @@ def noise(*shape, seed=0):
 def make_random_set(targets=4, backgrounds=3, height=40, width=44, masks=True, seed=0):
     """Noise with random masks: every pixel differs, so that no test passes by looking at the wrong place."""
     inside = noise(targets, height, width, seed=seed + 1) < 80 if masks else None
-    return ImageSet(
-        noise(targets, 3, height, width, seed=seed + 2), inside, noise(backgrounds, 3, height, width, seed=seed + 3)
-    )
+    return ImageSet(noise(targets, 3, height, width, seed=seed + 2), inside, noise(backgrounds, 3, height, width, seed=seed + 3))
 
 
 def make_easy_set(images=6, size=32, seed=0):

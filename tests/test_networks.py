@@ -150,3 +150,16 @@ def test_weights_of_another_network_are_refused(tmp_path):
     for net, patch in (("resnet50", 24), ("tiny", 24)):  # for a patch of 16, tiny's last kernel is smaller
         with pytest.raises(InputError, match=r"tiny\.safetensors.*another network"):
             build(net, patch, weights=str(tmp_path / "tiny.safetensors"))
+
+
+@pytest.mark.parametrize("net", ["tiny", "vgg16_bn", "resnet50"])
+def test_folded_batch_norms_change_nothing_but_the_work(net):
+    model = build(net, 32, seed=3)
+    pixels = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        model(pixels)  # moves the running statistics
+        model.eval()
+        lean = model.folded()
+        assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in lean.modules())
+        assert torch.allclose(lean(pixels), model(pixels), atol=1e-4, rtol=1e-4)
+    assert any(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())

@@ -21,9 +21,7 @@ from bgnb.patches import draw_crops
     ratio=st.sampled_from([0.3, 1, 1.5, 2, 4]),
     seed=st.integers(0, 1000),
 )
-def test_patches_are_slices_of_the_images(
-    random_set, height, width, size, targets, backgrounds, per_image, ratio, seed
-):
+def test_patches_are_slices_of_the_images(random_set, height, width, size, targets, backgrounds, per_image, ratio, seed):
     size = min(size, height, width)
     imageset = random_set(targets, backgrounds, height, width, seed=seed)
     patches = sample_patches(imageset, size, per_image, ratio, generator=seed)

@@ -50,9 +50,7 @@ def test_a_plain_loop_gives_the_same_weights(random_set, preset):
     optimiser = torch.optim.SGD(model.parameters(), run.lr, run.momentum, weight_decay=run.weight_decay, fused=False)
     generator, losses = torch.Generator().manual_seed(run.seed), []
     for _ in range(run.epochs):
-        crops = draw_crops(
-            pictures, run.patch, run.per_image, run.ratio, run.seed if preset == "literal" else generator
-        )
+        crops = draw_crops(pictures, run.patch, run.per_image, run.ratio, run.seed if preset == "literal" else generator)
         order, total = torch.randperm(len(crops), generator=generator).tolist(), 0.0
         for part in (order[at : at + run.batch] for at in range(0, len(order), run.batch)):
             batch = []
@@ -69,9 +67,7 @@ def test_a_plain_loop_gives_the_same_weights(random_set, preset):
     ours = fit(pictures, run, show=False)
     assert ours.losses == pytest.approx(losses, abs=1e-4)
     for name, weight in model.state_dict().items():
-        torch.testing.assert_close(
-            ours.state_dict()[name], weight, atol=1e-4, rtol=0, msg=lambda m, n=name: f"{n}: {m}"
-        )
+        torch.testing.assert_close(ours.state_dict()[name], weight, atol=1e-4, rtol=0, msg=lambda m, n=name: f"{n}: {m}")
 
 
 class Interrupted(Exception):
@@ -110,9 +106,7 @@ def test_keeping_a_checkpoint_changes_nothing(easy_set, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["check.safetensors"]
 
 
-@pytest.mark.parametrize(
-    "other", [dict(lr=0.02), dict(seed=1), dict(preset="literal"), dict(ratio=1), dict(weight_decay=0.0)]
-)
+@pytest.mark.parametrize("other", [dict(lr=0.02), dict(seed=1), dict(preset="literal"), dict(ratio=1), dict(weight_decay=0.0)])
 def test_a_checkpoint_of_another_run_is_refused(easy_set, tmp_path, other):
     checkpoint = tmp_path / "check.safetensors"
     train(easy_set(), checkpoint, epochs=1)
@@ -183,9 +177,7 @@ def test_equal_updates_trains_as_long_as_at_ratio_one(easy_set, ratio, epochs):
 
 def test_on_epoch_sees_the_network_in_training_mode(easy_set):
     seen = []
-    model = train(
-        easy_set(), epochs=3, on_epoch=lambda *a: seen.append((a[0], a[1].training, a[2], copy.copy(a[1].head.bias)))
-    )
+    model = train(easy_set(), epochs=3, on_epoch=lambda *a: seen.append((a[0], a[1].training, a[2], copy.copy(a[1].head.bias))))
     assert [epoch for epoch, *_ in seen] == [1, 2, 3] and all(training for _, training, *_ in seen)
     assert [loss for *_, loss, _ in seen] == model.losses
 

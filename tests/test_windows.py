@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import bgnb.windows
 from bgnb import InputError, Run, build, localise, score_windows, spread, starts, targetness
-from bgnb.windows import normalise
+from bgnb.windows import cell_side, enlarge, normalise
 
 
 def photos(n, height, width, seed=0):
@@ -111,9 +111,7 @@ def test_any_function_is_slid(patch, stride, down, right):
     stride, images = min(stride, patch), photos(2, patch + down, patch + right)
     expected = naive_scores(colour_model, images, patch, stride)
     for mode in ("exact", "windows"):
-        torch.testing.assert_close(
-            score_windows(colour_model, images, patch, stride, mode), expected, atol=1e-5, rtol=0
-        )
+        torch.testing.assert_close(score_windows(colour_model, images, patch, stride, mode), expected, atol=1e-5, rtol=0)
 
 
 def test_resnet50_is_scored_window_by_window():
@@ -206,9 +204,7 @@ def test_spread_and_targetness_are_what_loops_give(patch, stride, down, right, n
             flat = high - low <= 1e-6 * high
             # a map of small differences is stretched, and its rounding with it
             room = 1e-5 * max(1, (high / (high - low)).item()) if not flat else 0
-            torch.testing.assert_close(
-                one, torch.zeros_like(one) if flat else (values - low) / (high - low), atol=room, rtol=0
-            )
+            torch.testing.assert_close(one, torch.zeros_like(one) if flat else (values - low) / (high - low), atol=room, rtol=0)
             assert one.min() == 0 and (flat or one.max() == 1)
 
 
@@ -263,3 +259,23 @@ def test_localise_scores_and_spreads_as_the_run_says():
         expected = expected - expected.amin((1, 2), keepdim=True)
         expected = expected / expected.amax((1, 2), keepdim=True)
         torch.testing.assert_close(localise(model, images, run).double(), expected, atol=1e-4, rtol=0)
+
+
+@given(st.sampled_from([(48, 8), (24, 4), (24, 24), (20, 5)]), st.integers(0, 3), st.integers(0, 2), st.integers(0, 999))
+@settings(deadline=None, max_examples=20)
+def test_a_map_is_constant_on_its_cells(grid, down, right, seed):
+    patch, stride = grid
+    size = patch + down * stride, patch + right * stride
+    rows, columns = (len(starts(length, patch, stride)) for length in size)
+    scores = torch.rand(2, rows, columns, generator=torch.Generator().manual_seed(seed))
+    whole = normalise(spread(1 - scores, patch, stride, size))  # every pixel computed by itself
+    cells = targetness(scores, patch, stride, size, cells=True)
+    assert cells.shape[1:] == tuple(length // cell_side(patch, stride, size) for length in size)
+    for seen in (targetness(scores, patch, stride, size), enlarge(cells, cell_side(patch, stride, size))):
+        assert torch.allclose(seen, whole, atol=1e-5)
+
+
+def test_without_cells_every_pixel_is_its_own():
+    assert cell_side(24, 7, 96) == 1 and cell_side(24, 4, (96, 98)) == 1
+    scores = torch.rand(1, len(starts(50, 24, 7)), len(starts(50, 24, 7)))
+    assert targetness(scores, 24, 7, 50, cells=True).shape == (1, 50, 50)
