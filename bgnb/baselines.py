@@ -39,7 +39,7 @@ def colour_distance(imageset: ImageSet, patch: int = 48) -> Tensor:
 
 def untrained(imageset: ImageSet, run: Run) -> Tensor:
     """The same network, windows and seed without training: ``(T, H, W)``."""
-    model = build(run.net, run.patch, run.weights, run.seed).to(pick_device(run.device)).eval()
+    model = build(run.net, run.patch, run.weights, run.seed, run.whole).to(pick_device(run.device)).eval()
     return localise(model, imageset.targets, run).cpu()
 
 

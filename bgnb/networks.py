@@ -58,6 +58,19 @@ class Network(nn.Module):
         return rows.unflatten(2, (width, 3)).permute(0, 3, 1, 2)
 
 
+def whole_tiny() -> Network:
+    """``tiny`` for whole images: as wide, with padding, and two more convolutions after a third pooling.
+
+    Its step is 8 and its receptive field 60 pixels, so that a place of its map sees more than a patch.
+    """
+    trunk, before = [], 3
+    for width, pooled in ((32, False), (32, True), (64, False), (64, True), (128, True), (128, False), (128, False)):
+        trunk += [nn.Conv2d(before, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+        trunk += [nn.MaxPool2d(2)] if pooled else []
+        before = width
+    return Network(nn.Sequential(*trunk), before, step=8, padding=True)
+
+
 def tiny(patch: int) -> Network:
     """Five 3x3 convolutions without padding, 140,000 weights: trains in a minute on two cores.
 
@@ -81,12 +94,14 @@ def vgg16(patch: int, weights: str | None = None, batch_norm: bool = False) -> N
     return Network(make(weights=weights).features[:-1], 512, step=16, padding=True)
 
 
-def resnet50(patch: int, weights: str | None = None) -> Network:
-    """torchvision's ResNet50 without its classifier."""
+def resnet50(patch: int, weights: str | None = None, whole: bool = False) -> Network:
+    """torchvision's ResNet50 without its classifier; for whole images its last group does not halve the map (step 16)."""
     from torchvision import models
 
     layers = list(models.resnet50(weights=weights).children())[:-2]
-    return Network(nn.Sequential(*layers), 2048, step=32, padding=True)
+    if whole:
+        layers[-1][0].conv2.stride = layers[-1][0].downsample[0].stride = (1, 1)
+    return Network(nn.Sequential(*layers), 2048, step=16 if whole else 32, padding=True)
 
 
 def check_network(net: str, patch: int) -> None:
@@ -97,7 +112,7 @@ def check_network(net: str, patch: int) -> None:
         raise InputError(f"patch {patch}: the networks need at least {SMALLEST_PATCH} pixels")
 
 
-def build(net: str, patch: int, weights: str | None = None, seed: int = 0) -> Network:
+def build(net: str, patch: int, weights: str | None = None, seed: int = 0, whole: bool = False) -> Network:
     """A new network.
 
     Args:
@@ -106,6 +121,7 @@ def build(net: str, patch: int, weights: str | None = None, seed: int = 0) -> Ne
         weights: None = from scratch; a torchvision name such as "IMAGENET1K_V1", which torchvision downloads; or a
             ``.safetensors`` file, of a whole Network (``save``) or of torchvision's own names.
         seed: of the random weights. The global random state is left as it was.
+        whole: for whole images, not patches: a map of step 8 (tiny) or 16; ``patch`` then plays no part.
 
     Raises:
         InputError: unknown network, patch too small, weights that do not fit.
@@ -123,9 +139,9 @@ def build(net: str, patch: int, weights: str | None = None, seed: int = 0) -> Ne
         torch.manual_seed(seed)
         try:
             if net == "tiny":
-                network = tiny(patch)
+                network = whole_tiny() if whole else tiny(patch)
             elif net == "resnet50":
-                network = resnet50(patch, named)
+                network = resnet50(patch, named, whole)
             else:
                 network = vgg16(patch, named, batch_norm=net == "vgg16_bn")
         except (KeyError, ValueError):

@@ -59,7 +59,7 @@ def trained(imageset: ImageSet, run: Run, show: bool = True) -> Network:
 
     path = cache_folder() / "networks" / f"{fingerprint(imageset, run)}.safetensors"
     try:
-        model = build(run.net, run.patch, seed=run.seed)
+        model = build(run.net, run.patch, seed=run.seed, whole=run.whole)
         load_weights(model, path)
         with safe_open(path, "pt") as file:
             model.losses = json.loads(file.metadata()["losses"])
@@ -129,7 +129,6 @@ def measure(run: Run, baselines: bool = False, cache: bool = True, show: bool = 
     if imageset.masks is not None:
         accuracy = loc_acc(maps, imageset.masks)
         boxes = loc_acc(maps, imageset.masks, by="box")
-        scores, pi = kind_scores(model, imageset, run), share_of_p(imageset, run)
         numbers |= {
             "loc_acc": accuracy.value,
             "threshold": accuracy.threshold,
@@ -141,10 +140,14 @@ def measure(run: Run, baselines: bool = False, cache: bool = True, show: bool = 
             "threshold_box": boxes.threshold,
             "pxap": pxap(maps, imageset.masks),
             "without_masks": without_masks(maps, imageset.masks),
-            "pi": pi,
-            "backgroundness": {kind: float(np.median(s)) if len(s) else None for kind, s in scores.items()},
-            "bayes_backgroundness": bayes_backgroundness(run.ratio, pi),
         }
+        if not run.whole:
+            scores, pi = kind_scores(model, imageset, run), share_of_p(imageset, run)
+            numbers |= {
+                "pi": pi,
+                "backgroundness": {kind: float(np.median(s)) if len(s) else None for kind, s in scores.items()},
+                "bayes_backgroundness": bayes_backgroundness(run.ratio, pi),
+            }
         if baselines:
             found = {name: loc_acc(other, imageset.masks) for name, other in yardsticks(imageset, run).items()}
             numbers["baselines"] = {name: {"loc_acc": a.value, "threshold": a.threshold} for name, a in found.items()}

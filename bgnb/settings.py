@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass, fields
 
 from bgnb.networks import check_network
 from bgnb.tools import InputError
+from bgnb.wsol.methods import METHODS
 
-METHODS = ("background",)
 OVERLAPS = ("average", "add")
 
 # What the paper leaves open (FACTS rows 2, 6, 7): our reading, and the paper's letter.
@@ -50,13 +50,13 @@ class Run:
     weights: str | None = None
     """None: from scratch; a torchvision name; or a .safetensors file"""
     method: str = "background"
-    """background: background learning"""
+    """background: background learning, on patches; cam, adl, has, cutmix: on whole images, see bgnb.wsol"""
     epochs: int = 150
     """passes over the images"""
     equal_updates: bool = False
     """train BGxk only as long as BGx1: fewer epochs, as many updates (to the nearest epoch)"""
-    batch: int = 512
-    """patches in an update"""
+    batch: int | None = None
+    """patches or whole images in an update; None: 512 patches or 64 images, equally many updates an epoch"""
     lr: float = 0.01
     """learning rate, constant"""
     seed: int = 0
@@ -79,6 +79,8 @@ class Run:
     def __post_init__(self):
         choose("preset", self.preset, PRESETS)
         choose("method", self.method, METHODS)
+        if self.batch is None:
+            object.__setattr__(self, "batch", METHODS[self.method].batch_size)
         for name, value in PRESETS[self.preset].items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
@@ -100,6 +102,11 @@ class Run:
     def epochs_run(self) -> int:
         """Epochs that are really trained: fewer than ``epochs`` for BGxk at equal updates (FACTS row 9)."""
         return max(1, round(self.epochs * 2 / (1 + self.ratio))) if self.equal_updates else self.epochs
+
+    @property
+    def whole(self) -> bool:
+        """Whether the method trains on whole images; the patch then plays no part."""
+        return METHODS[self.method].whole
 
     def load_arguments(self) -> dict:
         """The part of the parameters that ``load`` takes."""

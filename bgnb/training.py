@@ -15,6 +15,7 @@ from bgnb.networks import Network, build
 from bgnb.patches import cut, draw_crops, pool, pool_index
 from bgnb.settings import Run
 from bgnb.tools import InputError, autocast, compute_dtype, pick_device, progress, save_tensors
+from bgnb.wsol.methods import METHODS, Method
 
 
 def fit(
@@ -24,8 +25,9 @@ def fit(
     every: int = 10,
     show: bool = True,
     on_epoch: Callable[[int, Network, float], None] | None = None,
+    method: Method | None = None,
 ) -> Network:
-    """Train a patch classifier by background learning (paper, Sec. 3 and 4.1): binary cross-entropy, SGD, constant rate.
+    """Train a classifier by ``run.method`` (background learning: paper, Sec. 3, 4.1): binary cross-entropy, SGD, constant rate.
 
     Args:
         imageset: the pictures; masks are not looked at.
@@ -34,6 +36,7 @@ def fit(
             to the same result bit for bit (on the same machine). A run with more epochs goes on where a shorter one ended.
         show: a bar with the epoch's loss and the time left.
         on_epoch: called after every epoch with its number (from 1), the network (in training mode) and the mean loss.
+        method: the method with other settings than its own defaults, ``ADL(placement="reference")`` say.
 
     Returns:
         The network in evaluation mode on ``run.device``; ``.losses`` holds the mean loss of every epoch.
@@ -50,25 +53,32 @@ def fit(
     """
     device = pick_device(run.device)
     dtype = compute_dtype(device, run.precision)
-    model = build(run.net, run.patch, run.weights, run.seed).to(device)
+    given, method = method, method or METHODS[run.method]()
+    model = build(run.net, run.patch, run.weights, run.seed, method.whole).to(device)
     optimiser = torch.optim.SGD(
         model.parameters(), run.lr, run.momentum, weight_decay=run.weight_decay, fused=device.type in ("cpu", "cuda")
     )
     generator = torch.Generator().manual_seed(run.seed)
     images = pool(imageset.to(device))
-    digest = pictures_digest(imageset) if checkpoint else ""
+    hooks = method.start(model, images, generator)
+    digest = pictures_digest(imageset) + (repr(given) if given else "") if checkpoint else ""
     losses = resume(checkpoint, run, digest, model, optimiser, generator) if checkpoint else []
     bar = progress(range(len(losses), run.epochs_run), "training", show, initial=len(losses), total=run.epochs_run)
     model.train()
     for epoch in bar:
-        crops = draw_crops(imageset, run.patch, run.per_image, run.ratio, generator if run.redraw else run.seed)
+        size, per_image = (min(imageset.size), 1) if method.whole else (run.patch, run.per_image)
+        crops = draw_crops(imageset, size, per_image, run.ratio, generator if run.redraw else run.seed)
         crops = crops[torch.randperm(len(crops), generator=generator)].to(device)
         image = pool_index(crops, len(imageset.targets))
+        told = method.told(crops, imageset, run.patch)
         total = torch.zeros((), device=device)
         for start in range(0, len(crops), run.batch):
             part = slice(start, start + run.batch)
-            pixels = cut(images, image[part], crops.top[part], crops.left[part], run.patch)
-            label = crops.label[part].float()
+            if method.whole:
+                pixels = images[image[part]].permute(0, 3, 1, 2)
+            else:
+                pixels = cut(images, image[part], crops.top[part], crops.left[part], run.patch)
+            pixels, label = method.batch(pixels, told[part].float(), generator)
             with autocast(device, dtype):
                 logit = model(pixels)
             loss = binary_cross_entropy_with_logits(logit, label)
@@ -84,6 +94,8 @@ def fit(
             keep(checkpoint, run, digest, model, optimiser, generator, losses)
         if on_epoch:
             on_epoch(epoch + 1, model, losses[-1])
+    for hook in hooks:
+        hook.remove()
     model.losses = losses
     return model.eval()
 
