@@ -59,12 +59,13 @@ class Network(nn.Module):
 
 
 def whole_tiny() -> Network:
-    """``tiny`` for whole images: as wide, with padding, and two more convolutions after a third pooling.
+    """``tiny`` for whole images: seven 3x3 convolutions with padding, 290,000 weights.
 
-    Its step is 8 and its receptive field 60 pixels, so that a place of its map sees more than a patch.
+    Its step is 8 and its receptive field 66 pixels, so that a place of its map sees more than a patch. It pools early, since
+    a batch of whole images holds three times as many pixels as one of patches.
     """
     trunk, before = [], 3
-    for width, pooled in ((32, False), (32, True), (64, False), (64, True), (128, True), (128, False), (128, False)):
+    for width, pooled in ((16, True), (32, False), (32, True), (64, False), (64, True), (128, False), (128, False)):
         trunk += [nn.Conv2d(before, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
         trunk += [nn.MaxPool2d(2)] if pooled else []
         before = width

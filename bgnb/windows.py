@@ -12,7 +12,7 @@ from bgnb.networks import Network
 from bgnb.patches import check_patch, cut
 from bgnb.settings import OVERLAPS, Run, choose
 from bgnb.tools import InputError, autocast, compute_dtype, progress
-from bgnb.wsol.cam import class_map, enlarge
+from bgnb.wsol.cam import class_map, upsample
 
 # Pixels that go through the network at a time. More makes a CPU slower (memory that is new to it every time), a GPU faster.
 CHUNK = {"cpu": 2**18, "cuda": 2**24, "mps": 2**22}
@@ -237,6 +237,6 @@ def localise(model: Network, images: Tensor, run: Run, show: bool = False) -> Te
     """Targetness ``(n, H, W)`` of images ``(n, 3, H, W)``: ``score_windows`` and ``targetness`` as ``run`` says, or the CAM."""
     images = images.to(next(model.parameters()).device)
     if run.whole:
-        return normalise(enlarge(class_map(model, images, run.precision, show), tuple(images.shape[2:])))
+        return normalise(upsample(class_map(model, images, run.precision, show), tuple(images.shape[2:])))
     scores = score_windows(model, images, run.patch, run.stride, precision=run.precision, show=show)
     return targetness(scores, run.patch, run.stride, tuple(images.shape[2:]), run.overlap)

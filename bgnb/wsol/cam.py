@@ -36,10 +36,10 @@ def class_map(model: Network, images: Tensor, precision: str = "fp32", show: boo
         model.train(was_training)
 
 
-def enlarge(maps: Tensor, size: tuple[int, int], mode: str = "bicubic") -> Tensor:
+def upsample(maps: Tensor, size: tuple[int, int], mode: str = "bicubic") -> Tensor:
     """``(n, h, w)`` -> ``(n, H, W)``: smooth between the places of a coarse map; "bicubic", as the reference, or "bilinear".
 
-    >>> enlarge(torch.zeros(2, 4, 6), (32, 48)).shape
+    >>> upsample(torch.zeros(2, 4, 6), (32, 48)).shape
     torch.Size([2, 32, 48])
     """
     return interpolate(maps[:, None].float(), size, mode=mode, align_corners=False)[:, 0]
