@@ -1,0 +1,322 @@
+"""Us against what a user would write or install, and against the floor: one table, medians of interleaved runs.
+
+``make bench``: prints the table; with ``--into README.md`` it replaces the one there. Every opponent computes the same numbers; where
+it can, that is asserted before it is timed. Ratios are of one process on an otherwise idle machine.
+"""
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import peers
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+import bgnb
+from bgnb.metrics import THRESHOLDS, mask_ious
+from bgnb.networks import Network
+from bgnb.patches import cut, draw_crops, pool, pool_index
+from bgnb.sweeps import put_into
+from bgnb.tools import autocast, compute_dtype, keep_memory
+from bgnb.windows import CHUNK
+
+CPU = torch.device("cpu")
+BF16 = compute_dtype(CPU)  # bfloat16 where the processor gains from it
+PATCH, STRIDE, SIZE = 48, 8, 256  # the paper's
+
+
+def pictures(n: int, size: int = SIZE) -> bgnb.ImageSet:
+    """Noise in the data set's shape: time does not depend on what a picture shows."""
+    generator = torch.Generator().manual_seed(0)
+    shots = torch.randint(0, 256, (2 * n, 3, size, size), dtype=torch.uint8, generator=generator)
+    return bgnb.ImageSet(shots[:n], torch.rand(n, size, size, generator=generator) < 0.2, shots[n:])
+
+
+def times(*functions: Callable, rounds: int = 5) -> list[float]:
+    """Median seconds of each, run in turn so that a noisy neighbour disturbs all alike; the first round only warms up."""
+    seconds = [[] for _ in functions]
+    for number in range(rounds + 1):
+        for function, taken in zip(functions, seconds, strict=True):
+            begin = time.perf_counter()
+            function()
+            if number:
+                taken.append(time.perf_counter() - begin)
+    return [median(taken) for taken in seconds]
+
+
+def against(what: str, opponent: str, least: float | None, ours: float, theirs: float) -> list[str]:
+    """A row of the table."""
+    wanted = "" if least is None else f"{least:g}x" if theirs >= least * ours else f"{least:g}x **missed**"
+    return [what, opponent, f"{1e3 * ours:.4g} ms", f"{1e3 * theirs:.4g} ms", f"{theirs / ours:.3g}x", wanted]
+
+
+def share(what: str, of: str, most: float, part: float, whole: float) -> list[str]:
+    """A row for what should be small."""
+    wanted = f"<= {most:.0%}" + ("" if part <= most * whole else " **missed**")
+    return [what, of, f"{1e3 * part:.4g} ms", f"{1e3 * whole:.4g} ms", f"{part / whole:.1%}", wanted]
+
+
+def sampling() -> list[list[str]]:
+    """An epoch of 3,840 patches, normalised and ready for the network."""
+    imageset, model = pictures(240), bgnb.build("tiny", PATCH)
+    images, generator = pool(imageset), torch.Generator()
+
+    def ours():
+        crops = draw_crops(imageset, PATCH, 8, 1, generator)
+        image = pool_index(crops, 240)
+        for start in range(0, len(crops), 512):
+            part = slice(start, start + 512)
+            with autocast(CPU, BF16):
+                model.normalise(cut(images, image[part], crops.top[part], crops.left[part], PATCH))
+
+    batches = peers.loader(imageset, PATCH, 8)
+    import kornia
+
+    crop = kornia.augmentation.RandomCrop((PATCH, PATCH), cropping_mode="slice")
+    floats = torch.cat([imageset.targets, imageset.backgrounds]).float() / 255
+    mine, loader, korn = times(ours, lambda: list(batches), lambda: [crop(floats) for _ in range(8)], rounds=3)
+    return [
+        against("sampling, 3,840 patches", "DataLoader(0) + v2.RandomCrop", 20, mine, loader),
+        against("", "kornia RandomCrop", None, mine, korn),
+    ]
+
+
+def plain(net: str, patch: int) -> Network:
+    """The same network as a user has it: fp32, NCHW."""
+    return bgnb.build(net, patch).to(memory_format=torch.contiguous_format)
+
+
+def epoch() -> list[list[str]]:
+    """One epoch of ``tiny`` on 480 pictures, from bytes to weights, and the share of it that sampling takes."""
+    imageset, run = pictures(240), bgnb.Run(epochs=1, device="cpu")
+    model, batches = plain("tiny", PATCH).train(), peers.loader(imageset, PATCH, 8)
+    optimiser = torch.optim.SGD(model.parameters(), 0.01, 0.9, weight_decay=1e-4)
+    mine, theirs = times(
+        lambda: bgnb.fit(imageset, run, show=False), lambda: peers.train_epoch(model, batches, optimiser), rounds=3
+    )
+    return [against("`tiny` epoch, end to end", "DataLoader(0) + fp32 loop", 4, mine, theirs)]
+
+
+def training() -> list[list[str]]:
+    """One update, bf16 and channels last with fused SGD, against fp32 NCHW with the same allocator."""
+    rows = []
+    for net, batch, least in (("tiny", 512, 2.5), ("resnet50", 128, 1.9), ("vgg16", 64, 1.9)):
+        pixels = torch.randint(0, 256, (batch, 3, PATCH, PATCH), dtype=torch.uint8)
+        label = torch.arange(batch) % 2.0
+
+        def update(model: Network, optimiser, dtype: torch.dtype, given: Tensor, label: Tensor = label) -> None:
+            with autocast(CPU, dtype):
+                logit = model(given)
+            optimiser.zero_grad()
+            binary_cross_entropy_with_logits(logit, label).backward()
+            optimiser.step()
+
+        ours, theirs = bgnb.build(net, PATCH).train(), plain(net, PATCH).train()
+        floats = peers.NORMALISE(pixels.float() / 255)
+        settings = dict(lr=0.001, momentum=0.9, weight_decay=1e-4)
+        ours_sgd = torch.optim.SGD(ours.parameters(), fused=True, **settings)
+        theirs_sgd = torch.optim.SGD(theirs.parameters(), foreach=False, **settings)
+        both = times(
+            lambda u=update, m=ours, o=ours_sgd, p=pixels: u(m, o, BF16, p),
+            lambda u=update, m=theirs, o=theirs_sgd, p=floats: u(m, o, torch.float32, p),
+            rounds=3,
+        )
+        rows.append(against(f"update of {net}, {batch} patches", "fp32 NCHW", least, *both))
+        if net == "vgg16":
+            rows.append(matrix_rate(both[0], batch))
+    return rows
+
+
+def matrix_rate(seconds: float, batch: int) -> list[str]:
+    """VGG16's arithmetic (4.22 GFLOP a patch and update, counted from its layers) against a matrix product's rate."""
+    side = 2048
+    one, other = (torch.randn(side, side).to(BF16) for _ in range(2))
+    (taken,) = times(lambda: one @ other)
+    rate, floor = 4.22 * batch / seconds, 2e-9 * side**3 / taken
+    words = f"{rate:.0f} of {floor:.0f} GFLOP/s"
+    return ["update of vgg16", f"a {side} x {side} matrix product", words, "", f"{rate / floor:.0%}", ""]
+
+
+def windows() -> list[list[str]]:
+    """What sliding costs beside the network: the same chunks, cut beforehand."""
+    rows = []
+    for net, n, most in (("tiny", 4, 0.05), ("resnet50", 1, 0.01)):
+        model, images = bgnb.build(net, PATCH).eval(), pictures(n).targets
+        lean = model.folded()
+        with autocast(CPU, BF16):
+            pixels = model.normalise(images).unfold(2, PATCH, STRIDE).unfold(3, PATCH, STRIDE)
+        chunks = pixels.permute(0, 2, 3, 4, 5, 1).reshape(-1, PATCH, PATCH, 3).permute(0, 3, 1, 2)
+        size = -(-729 // -(-729 // (CHUNK["cpu"] // PATCH**2)))
+        chunks = [chunk.contiguous(memory_format=torch.channels_last) for chunk in chunks.split(size)]
+
+        def alone(lean: Network = lean, chunks: list[Tensor] = chunks) -> None:
+            with torch.no_grad(), autocast(CPU, BF16):
+                for chunk in chunks:
+                    lean(chunk)
+
+        whole, network = times(
+            lambda m=model, i=images: bgnb.score_windows(m, i, PATCH, STRIDE, "windows", "auto"), alone, rounds=7
+        )
+        rows.append(share(f"{net} windows: outside the network", "the whole pass", most, max(0.0, whole - network), whole))
+    return rows
+
+
+def maps() -> list[list[str]]:
+    """Maps of ``tiny`` by windows and dense, a picture, against MONAI at its best batch and a NumPy script."""
+    n, model, images = 2, bgnb.build("tiny", PATCH).eval(), pictures(16).targets
+    user = plain("tiny", PATCH).eval()
+    floats, photos = peers.NORMALISE(images[:n].float() / 255), images[:n].permute(0, 2, 3, 1).numpy()
+    overlap = 0.8333  # 40/48 is rounded to a stride of 7
+
+    def ours(mode: str, precision: str, count: int) -> Tensor:
+        scores = bgnb.score_windows(model, images[:count], PATCH, STRIDE, mode, precision)
+        return bgnb.spread(scores, PATCH, STRIDE, SIZE)
+
+    batches = (27, 81, 243, 729)
+    exact = ours("dense", "fp32", n)
+    for theirs in (peers.monai_maps(user, floats, PATCH, overlap, 81), torch.from_numpy(peers.numpy_maps(user, photos, PATCH, STRIDE))):
+        assert torch.allclose(exact, theirs, atol=1e-4)
+    single, dense, dense_fp32, script, *monai = times(
+        lambda: ours("windows", "auto", n),
+        lambda: ours("dense", "auto", 16),
+        lambda: ours("dense", "fp32", 16),
+        lambda: peers.numpy_maps(user, photos, PATCH, STRIDE),
+        *(lambda b=b: peers.monai_maps(user, floats, PATCH, overlap, b) for b in batches),
+        rounds=3,
+    )
+    best = min(monai) / n
+    name = f"MONAI, sw_batch_size {batches[monai.index(min(monai))]}"
+    return [
+        against("`tiny` map, windows, a picture", name, 3, single / n, best),
+        against("`tiny` map, dense, a picture", name, 80, dense / 16, best),
+        against("", "NumPy script", 80, dense / 16, script / n),
+        against("the same in fp32", name, None, dense_fp32 / 16, best),
+    ]
+
+
+def averaging() -> list[list[str]]:
+    """From 27 x 27 scores to maps, 24 pictures; IoU of 240 maps at 10 thresholds."""
+    scores = torch.rand(24, 27, 27)
+    assert torch.allclose(bgnb.spread(scores, PATCH, STRIDE, SIZE), peers.fold_average(scores, PATCH, STRIDE, SIZE), atol=1e-5)
+    cells, full, fold = times(
+        lambda: bgnb.spread(scores, PATCH, STRIDE, SIZE, cell=STRIDE),
+        lambda: bgnb.spread(scores, PATCH, STRIDE, SIZE),
+        lambda: peers.fold_average(scores, PATCH, STRIDE, SIZE),
+    )
+    seen, masks = torch.rand(240, 27, 27), pictures(240).masks
+    small = bgnb.targetness(seen, PATCH, STRIDE, SIZE, cells=True)
+    large = bgnb.targetness(seen, PATCH, STRIDE, SIZE)
+    theirs = peers.torchmetrics_ious(large[:4], masks[:4], THRESHOLDS)
+    assert torch.allclose(mask_ious(small, masks)[:4].float(), theirs, atol=1e-5)
+    on_cells, on_pixels, metrics = times(
+        lambda: mask_ious(small, masks),
+        lambda: mask_ious(large, masks),
+        lambda: peers.torchmetrics_ious(large, masks, THRESHOLDS),
+        rounds=3,
+    )
+    return [
+        against("averaging, stride grid", "F.fold", 100, cells, fold),
+        against("averaging, every pixel", "F.fold", None, full, fold),
+        against("IoU, 10 thresholds, stride grid", "torchmetrics", 200, on_cells, metrics),
+        against("IoU, 10 thresholds, every pixel", "torchmetrics", None, on_pixels, metrics),
+    ]
+
+
+def whole() -> list[list[str]]:
+    """240 pictures: maps and Loc. Acc., in seconds; and the memory that they need beyond one chunk and the result."""
+    imageset, model = pictures(240), bgnb.build("tiny", PATCH).eval()
+    run = bgnb.Run(device="cpu")
+    (taken,) = times(lambda: bgnb.loc_acc(bgnb.localise(model, imageset.targets, run), imageset.masks), rounds=3)
+    row = ["240 pictures: maps and Loc. Acc.", "", f"{taken:.2f} s", "", "", "< 5 s" + (" **missed**" if taken >= 5 else "")]
+    rows = [row]
+    for mode in ("dense", "windows"):
+        command = [sys.executable, __file__, "--memory", mode]
+        beyond = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        wanted = "" if mode == "windows" else "<= 2 MB" + (" **missed**" if beyond > 2 else "")
+        rows.append([f"memory of 240 maps beyond a chunk and the result, {mode}", "", f"{beyond:.1f} MB", "", "", wanted])
+    return rows
+
+
+def memory(mode: str) -> float:
+    """MB that the peak lies above what one chunk and the result need (Linux)."""
+    n = 240 if mode == "dense" else 24  # by windows it takes ten times as long; the peak is that of the first photos
+    imageset, model = pictures(n), bgnb.build("tiny", PATCH).eval()
+
+    def peak(count: int) -> float:
+        Path("/proc/self/clear_refs").write_text("5")  # forget the peak until now
+        scores = bgnb.score_windows(model, imageset.targets[:count], PATCH, STRIDE, mode, "auto")
+        bgnb.targetness(scores, PATCH, STRIDE, SIZE)
+        (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+
+    result = 4e-6 * SIZE**2 / 1.048576  # MB a map
+    for _ in range(3):
+        peak(4)
+    few = peak(4) - 4 * result
+    return peak(n) - n * result - few
+
+
+def allocator() -> list[list[str]]:
+    """An update of ``tiny`` with and without ``keep_memory``, each in a process of its own."""
+    code = (
+        "import sys, time, torch, bgnb; sys.path.insert(0, {folder!r}); import compare\n"
+        "{keep}; run = bgnb.Run(epochs=1, device='cpu'); imageset = compare.pictures(60)\n"
+        "(taken,) = compare.times(lambda: bgnb.fit(imageset, run, show=False), rounds=3); print(taken)"
+    )
+    seconds = [
+        float(
+            subprocess.run(
+                [sys.executable, "-c", code.format(folder=str(Path(__file__).parent), keep=keep)],
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+        )
+        for keep in ("bgnb.keep_memory()", "pass")
+    ]
+    return [against("`tiny` epoch with `keep_memory()`", "without", None, *seconds)]
+
+
+PARTS = (sampling, epoch, training, windows, maps, averaging, whole, allocator)
+
+
+def table(rows: list[list[str]]) -> str:
+    """Markdown, with what it was measured on."""
+    versions = ", ".join(f"{name} {bgnb.runs.version(name)}" for name in ("torch", "monai", "kornia", "torchmetrics", "numpy"))
+    head = ["what", "against", "ours", "theirs", "ratio", "at least"]
+    lines = [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+    where = f"{torch.get_num_threads()} of {os.cpu_count()} cores, {str(BF16).removeprefix('torch.')}, {platform.machine()}"
+    return "\n".join([*lines, "", f"Measured on {where}; {versions}."])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--into", help="Markdown file whose table it replaces")
+    parser.add_argument("--only", nargs="*", default=[part.__name__ for part in PARTS], help="parts to measure")
+    parser.add_argument("--memory", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.memory:
+        print(memory(arguments.memory))
+        return
+    keep_memory()
+    rows = []
+    for part in PARTS:
+        if part.__name__ in arguments.only:
+            print(f"measuring: {part.__doc__.splitlines()[0]}", file=sys.stderr)
+            rows += part()
+            print(*rows, sep="\n", file=sys.stderr)
+    text = table(rows)
+    print(text)
+    if arguments.into:
+        put_into(arguments.into, "bench", text)
+
+
+if __name__ == "__main__":
+    main()
