@@ -186,3 +186,51 @@ def test_masks_are_never_looked_at(easy_set):
     pictures = easy_set()
     without = type(pictures)(pictures.targets, None, pictures.backgrounds)
     assert same(train(pictures, epochs=1), train(without, epochs=1))
+
+
+def updates(wrap):
+    """The weights and losses after some updates of two shapes of batch, as an epoch's end has them."""
+    weight, losses = torch.tensor([1.0, -2.0]), []
+
+    def update(pixels, label):
+        loss = ((pixels @ weight - label) ** 2).mean()
+        weight.sub_(0.01 * pixels.mean(0) * loss)
+        return loss
+
+    step, generator = wrap(update), torch.Generator().manual_seed(0)
+    for number in range(20):
+        n = 3 if number % 5 == 4 else 8
+        losses.append(step(torch.rand(n, 2, generator=generator), torch.rand(n, generator=generator)).item())
+    return weight, losses
+
+
+def test_graphs_are_made_once_for_each_shape_and_do_the_same_updates():
+    captured = []
+
+    def capture(function):
+        captured.append(function)
+        return function
+
+    plain, graphed = updates(lambda update: update), updates(lambda update: bgnb.training.graphed(update, capture))
+    assert torch.equal(plain[0], graphed[0]) and plain[1] == graphed[1]
+    assert len(captured) == 2
+
+
+def test_without_a_graph_training_goes_on_and_says_so():
+    def capture(function):
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    plain = updates(lambda update: update)
+    with pytest.warns(UserWarning, match="no CUDA graph.*not permitted"):
+        graphed = updates(lambda update: bgnb.training.graphed(update, capture))
+    assert torch.equal(plain[0], graphed[0]) and plain[1] == graphed[1]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_on_a_gpu_the_graph_gives_the_losses_of_the_plain_loop(easy_set, monkeypatch, recwarn):
+    options = dict(device="cuda", epochs=6, batch=32)
+    graphed = train(easy_set(), **options)
+    assert not [w for w in recwarn if "CUDA graph" in str(w.message)]
+    monkeypatch.setattr(bgnb.training, "graphed", lambda update: update)
+    plain = train(easy_set(), **options)
+    assert graphed.losses == pytest.approx(plain.losses, rel=1e-3)

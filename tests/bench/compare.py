@@ -1,6 +1,6 @@
 """Us against what a user would write or install, and against the floor: one table, medians of interleaved runs.
 
-``make bench``: prints the table; with ``--into README.md`` it replaces the one there. Every opponent computes the same numbers; where
+``make bench`` prints it; with ``--into README.md`` it replaces the one there. Opponents compute the same numbers; where
 it can, that is asserted before it is timed. Ratios are of one process on an otherwise idle machine.
 """
 
@@ -181,7 +181,10 @@ def maps() -> list[list[str]]:
 
     batches = (27, 81, 243, 729)
     exact = ours("dense", "fp32", n)
-    for theirs in (peers.monai_maps(user, floats, PATCH, overlap, 81), torch.from_numpy(peers.numpy_maps(user, photos, PATCH, STRIDE))):
+    for theirs in (
+        peers.monai_maps(user, floats, PATCH, overlap, 81),
+        torch.from_numpy(peers.numpy_maps(user, photos, PATCH, STRIDE)),
+    ):
         assert torch.allclose(exact, theirs, atol=1e-4)
     single, dense, dense_fp32, script, *monai = times(
         lambda: ours("windows", "auto", n),

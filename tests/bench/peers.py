@@ -61,7 +61,9 @@ def monai_maps(model: nn.Module, images: Tensor, patch: int, overlap: float, bat
 def numpy_maps(model: nn.Module, photos: np.ndarray, patch: int, stride: int) -> np.ndarray:
     """Two loops, a stack, a sum and a count: ``(n, H, W, 3)`` uint8 -> ``(n, H, W)`` mean backgroundness."""
     maps = []
-    places = [(y, x) for y in range(0, photos.shape[1] - patch + 1, stride) for x in range(0, photos.shape[2] - patch + 1, stride)]
+    places = [
+        (y, x) for y in range(0, photos.shape[1] - patch + 1, stride) for x in range(0, photos.shape[2] - patch + 1, stride)
+    ]
     for photo in photos:
         windows = np.stack([photo[y : y + patch, x : x + patch] for y, x in places])
         windows = ((windows / 255 - MEAN) / STD).astype(np.float32).transpose(0, 3, 1, 2)
