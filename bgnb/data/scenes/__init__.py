@@ -7,7 +7,8 @@ alike, so that patches without the animal look the same on both sides.
 The dials, all keyword arguments:
 
 - ``area`` (0.15, 0.35): share of the picture that the animal covers, drawn evenly; within 0.02 ... 0.5.
-- ``camouflage`` 0, of 0 ... 1: the coat's colours and texture move to those of the scene where the animal stands.
+- ``camouflage`` 0, of 0 ... 1: the coat's colours and texture move to those of the scene where the animal stands, its face
+  least. An owl in a forest begins at 0.35, for its plumage is made for one.
 - ``variety`` 1, of 0 ... 1: how much the pictures of one scene differ: seasons, heights, kinds of things.
 - ``seam`` "soft": how the animal is pasted; a "hard" edge, a "soft" one, or "blended": soft, and toned to what is around.
 - ``light`` 1, of 0 ... 2: patches of light and shade, and shading of the animal; 0 is an overcast day.
@@ -26,9 +27,10 @@ from bgnb.tools import InputError
 from bgnb.tools import progress as bar
 
 from .animals import animal
-from .brush import PIXELS, blur, wide_blur
+from .brush import PIXELS, wide_blur
 from .coats import hulls, outline, render, silhouette
 from .forest import forest
+from .photograph import camouflaged, develop, exact_mask, paste
 from .playground import playground
 from .workers import in_processes
 
@@ -36,6 +38,7 @@ ANIMALS = ("cat", "dog", "owl", "horse")
 PLACES = ("forest", "playground")
 PAINTERS = {"forest": forest, "playground": playground}
 SEAMS = ("hard", "soft", "blended")
+BARK = 0.35  # an owl is camouflaged that much in a forest, whatever the dial says
 TARGET, BACKGROUND, PIECE = 0, 1, 2  # sides of the data set: each has random numbers of its own
 
 
@@ -62,17 +65,19 @@ def target_picture(
     ((64, 64, 3), (64, 64), True)
     """
     _check(target, scene, index, seed, size, area, camouflage, variety, seam, light)
-    ground, glow, side = PAINTERS[scene](_rng(seed, index, TARGET, scene), variety, light)
+    ground, glow, side, horizon = PAINTERS[scene](_rng(seed, index, TARGET, scene), variety, light)
     rng = np.random.default_rng([seed, index, 3, ANIMALS.index(target), PLACES.index(scene)])
     parts, face, turn = animal(target, rng)
     shapes = hulls(parts)
-    place, unit = _stand(shapes, turn, area, rng)
+    place, unit = _stand(shapes, turn, area, horizon, rng)
     colour, shading, alpha = render(target, parts, shapes, face, place, unit, side, rng)
-    colour = _camouflaged(colour, alpha, ground, camouflage, rng)
+    if (target, scene) == ("owl", "forest"):  # whose plumage is made for it
+        camouflage = 1 - (1 - camouflage) * (1 - BARK)
+    colour, shading = camouflaged(colour, shading, alpha, ground, camouflage, place(np.array([face[:2]]))[0], unit, rng)
     # the dapples fall on the animal too, a little softened by its roundness
     coat = colour * ((1 + (shading - 1) * min(1.0, 0.4 + 0.6 * light)) * (0.6 + 0.4 * wide_blur(glow, 4)))[..., None]
-    picture = _paste(ground * glow[..., None], coat, alpha, seam, side, light)
-    return _develop(picture, _rng(seed, index, TARGET, scene, 1), size), _mask(alpha, size)
+    picture = paste(ground * glow[..., None], coat, alpha, seam, side, light)
+    return develop(picture, _rng(seed, index, TARGET, scene, 1), size), exact_mask(alpha, size)
 
 
 def background_picture(
@@ -96,17 +101,17 @@ def background_picture(
     (64, 64, 3)
     """
     _check("cat", scene, index, seed, size, area, camouflage, variety, seam, light)
-    ground, glow, side = PAINTERS[scene](_rng(seed, index, BACKGROUND, scene), variety, light)
+    ground, glow, side, horizon = PAINTERS[scene](_rng(seed, index, BACKGROUND, scene), variety, light)
     picture = ground * glow[..., None]
     if seam_control:
         rng = _rng(seed, index, PIECE, scene)
         parts, _, turn = animal(ANIMALS[rng.integers(len(ANIMALS))], rng)
         shapes = hulls(parts)
-        place, _ = _stand(shapes, turn, area, rng)
-        piece, its_glow, _ = PAINTERS[scene](rng, variety, light)
+        place, _ = _stand(shapes, turn, area, horizon, rng)
+        piece, its_glow, *_ = PAINTERS[scene](rng, variety, light)
         alpha = silhouette(shapes, place, rng)
-        picture = _paste(picture, piece * its_glow[..., None], alpha, seam, side, light)
-    return _develop(picture, _rng(seed, index, BACKGROUND, scene, 1), size)
+        picture = paste(picture, piece * its_glow[..., None], alpha, seam, side, light)
+    return develop(picture, _rng(seed, index, BACKGROUND, scene, 1), size)
 
 
 def make(
@@ -197,18 +202,23 @@ def _check(target, scene, index, seed, size, area, camouflage, variety, seam, li
         raise InputError(f"area {area!r}: must be two shares of the picture, 0.02 <= low <= high <= 0.5")
 
 
-def _stand(shapes, turn, area, rng):
-    """Where the animal stands and how large: it covers the share that was drawn, hardly reaching over the border."""
+def _stand(shapes, turn, area, horizon, rng):
+    """Where the animal stands and how large: it covers the share that was drawn, its feet on the ground, its face inside.
+
+    Returns ``place``, which maps the animal's units (n, 2) to 0 ... 1, and how long a unit is.
+    """
     share = rng.uniform(*area)
-    across, down = rng.beta((0.6, 0.9), (0.6, 0.6))  # rather at the sides and low than in the middle
+    across, down = rng.beta(0.5, 0.5), rng.beta(0.8, 0.8)  # rather at the sides than in the middle
     points = np.concatenate(shapes) @ turn.T * (1, -1)
     low, high = points.min(0), points.max(0)
     unit = np.sqrt(share / 0.45)
     for _ in range(8):
-        extent = (high - low) * unit
-        room = 1 - extent
-        spare = np.where(room > 0.06, 0.0, 0.1 * extent)  # a large animal may
-        start = np.where(room + 2 * spare < 0, room / 2, -spare + (room + 2 * spare) * (across, down))
+        unit = min(unit, 1.12 / (high - low)[0], 0.99 / (high - low)[1])
+        width, height = (high - low) * unit
+        hidden = max(0.0, width - 0.97)  # a long one may reach over the border, tail first
+        left = -hidden if turn[0, 0] > 0 else 0.0
+        highest = max(height, min(0.98, horizon + 0.12))  # of the feet
+        start = np.array([left + (0.99 + hidden - width) * across * (not hidden), highest + (0.99 - highest) * down - height])
 
         def place(xy, start=start, unit=unit):
             return start + ((np.asarray(xy) @ turn.T) * (1, -1) - low) * unit
@@ -218,66 +228,3 @@ def _stand(shapes, turn, area, rng):
             break
         unit *= np.clip(np.sqrt(share / max(covered, 1e-3)), 0.6, 1.6)
     return place, unit
-
-
-def _camouflaged(colour, alpha, ground, camouflage, rng):
-    """The coat with mean, spread and grain moved towards what is behind it; a full 1 leaves a shape and a face."""
-    if camouflage == 0:
-        return colour
-    inside = alpha > 0.5
-    here, there = colour[inside], ground[inside]
-    moved = (colour - here.mean(0)) / (here.std(0) + 4) * _spread(here.std(0), there.std(0)) + there.mean(0)
-    shift = rng.integers(24, 64, 2) * rng.choice([-1, 1], 2)
-    grain = ground - np.stack([wide_blur(ground[..., k]) for k in range(3)], -1)
-    grain = np.roll(grain, shift, (0, 1))
-    return colour * (1 - camouflage) + camouflage * (0.8 * moved + 0.2 * there.mean(0)) + camouflage**1.5 * 0.85 * grain
-
-
-def _spread(own, scenes):
-    """The coat's own spread of colour keeps half its say, or the face would drown."""
-    return 0.5 * own + 0.5 * np.minimum(scenes, 1.5 * own + 10)
-
-
-def _paste(ground, coat, alpha, seam, side, light):
-    """Shadow, then the cut-out: the one place where anything is pasted."""
-    rows = np.flatnonzero((alpha > 0.5).any(1))
-    if len(rows):
-        foot, reach = rows[-1] + 1, 0.10 * PIXELS
-        y = np.arange(PIXELS, dtype=np.float32)[:, None]
-        near = np.exp(-(((y - foot + 3) / (0.022 * PIXELS)) ** 2))
-        beneath = alpha[max(0, foot - round(reach)) : foot].max(0) if foot > reach / 2 else alpha.max(0)
-        shadow = wide_blur(np.roll(beneath[None, :] * near, round(-4 * side), 1).astype(np.float32), 4, 2)
-        ground = ground * (1 - min(0.45, 0.25 + 0.15 * light) * np.clip(shadow, 0, 1))[..., None]
-    alpha = (alpha >= 0.5).astype(np.float32) if seam == "hard" else blur(alpha, 3)
-    if seam == "blended":  # what differs at the border, carried inwards and taken away by halves
-        rim = (alpha * (1 - alpha) * 4 + 1e-3).astype(np.float32)
-        weight = wide_blur(rim, 8, 5)
-        change = np.stack([wide_blur((ground - coat)[..., k] * rim, 8, 5) / weight for k in range(3)], -1)
-        coat = coat + 0.5 * change
-    return ground + (coat - ground) * alpha[..., None]
-
-
-def _develop(picture, rng, size) -> np.ndarray:
-    """From what was painted to a photograph: exposure, colour of the light, softness, grain, tone; then to its size."""
-    exposure = np.exp(rng.normal(0, 0.08) + rng.normal(0, 0.025, 3)).astype(np.float32)
-    vignette = np.linspace(-1, 1, PIXELS, dtype=np.float32) ** 2
-    picture = picture.astype(np.float32) * exposure
-    picture *= (1.03 - 0.09 * (vignette[:, None] + vignette))[..., None]
-    picture = blur(picture, 1)
-    picture += np.float32(rng.uniform(0, 1)) * (blur(picture, 1) - picture)
-    grain = rng.standard_normal((PIXELS, PIXELS), np.float32)
-    picture += (np.float32(rng.uniform(1, 4)) * blur(grain, 1) + grain)[..., None]
-    tone = np.arange(8 * 400) / 8  # the film's curve as a table: gamma, and highlights that roll off
-    tone = 255 * (tone / 255) ** rng.uniform(0.92, 1.12)
-    tone = np.where(tone > 215, 215 + 40 * np.tanh((tone - 215) / 40), tone).round().astype(np.uint8)
-    image = Image.fromarray(tone[np.clip(picture * 8 + 0.5, 0, len(tone) - 1).astype(np.int16)])
-    return np.array(image if size == PIXELS else image.resize((size, size), _filter(size)))
-
-
-def _mask(alpha, size) -> np.ndarray:
-    image = Image.fromarray(np.ascontiguousarray(alpha, np.float32))
-    return np.asarray(image if size == PIXELS else image.resize((size, size), _filter(size))) >= 0.5
-
-
-def _filter(size: int):
-    return Image.Resampling.BOX if PIXELS % size == 0 else Image.Resampling.BICUBIC

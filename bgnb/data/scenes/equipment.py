@@ -4,33 +4,8 @@ import itertools
 
 import numpy as np
 
-from .brush import dabs, disc, fill, mix, pick, shade, smooth, strokes
-
-# what playgrounds are painted in
-LOUD = ((206, 50, 44), (236, 176, 40), (44, 98, 178), (62, 148, 84))
-LOUD += ((226, 116, 40), (128, 74, 152), (48, 160, 172), (222, 216, 204))
-
-
-def crown(rng, draw, x, y, size, palette, n, haze=0.0):
-    offset = rng.normal(0, 1, (n, 2))
-    offset *= (1 / np.maximum(1, np.linalg.norm(offset, axis=1) / 1.5))[:, None]
-    offset = offset[np.argsort(-offset[:, 1])]
-    colours = mix(pick(rng, palette, n, 10) * (0.92 - 0.22 * offset[:, 1:]), (200, 212, 216), haze)
-    length = size * rng.uniform(0.14, 0.34, n)
-    dabs(draw, (x, y) + offset * size * (0.55, 0.55), length, length * 0.6, rng.uniform(0, 3, n), colours)
-
-
-def pole(draw, a, b, width, colour, side=1.0):
-    """A round bar: its dark, its colour and its shine."""
-    a, b = np.asarray(a, float), np.asarray(b, float)
-    across = np.array([b[1] - a[1], a[0] - b[0]]) / (np.linalg.norm(b - a) + 1e-9) * width
-    across = across if across[0] * side + 1e-6 * across[1] >= 0 else -across
-    for lo, hi, tone in ((-1, 1, 0.62), (-0.5, 1, 0.92), (0.1, 0.6, 1.25)):
-        fill(draw, [a + lo * across, b + lo * across, b + hi * across, a + hi * across], shade(colour, tone))
-
-
-def cast(draw, x, foot, reach, size, colour=(100, 94, 82)):
-    disc(draw, x, foot, reach, 0.05 * size, colour)
+from .brush import disc, fill, pick, shade, smooth
+from .garden import LOUD, cast, fence, heap, hedge, pit, pole, stem, tree
 
 
 def slide(rng, draw, x, foot, size, side):
@@ -217,32 +192,6 @@ def bench(rng, draw, x, foot, size, side):
         )
 
 
-def tree(rng, draw, x, foot, size, side):
-    bark = pick(rng, ((98, 76, 58), (122, 102, 84), (76, 62, 54)), 1, 10)[0]
-    greens = pick(rng, ((74, 104, 48), (100, 128, 60), (150, 130, 56), (56, 82, 50)), 2, 10)
-    top = foot - size * rng.uniform(0.8, 1.2)
-    cast(draw, x, foot, 0.25 * size, size)
-    pole(draw, (x, foot), (x + rng.normal(0, 0.04) * size, top), size * rng.uniform(0.04, 0.07), bark, side)
-    n = int(160 * size)
-    start = np.stack([x + rng.uniform(-0.04, 0.04, n) * size, rng.uniform(top, foot, n)], 1)
-    strokes(draw, start, np.add(start, (0, 0.05 * size)), bark * rng.choice([0.6, 0.8, 1.2], (n, 1)), 2)
-    crown(rng, draw, x, top, size * rng.uniform(0.5, 0.7), greens, 420)
-
-
-def pit(rng, draw, x, foot, size, side):
-    """Sand in a wooden frame."""
-    wood = pick(rng, ((150, 108, 70), (186, 60, 48), (60, 104, 160), (132, 112, 92)), 1, 8)[0]
-    reach, deep = size * rng.uniform(0.4, 0.6), size * rng.uniform(0.1, 0.18)
-    corner = np.array([(x - reach, foot), (x - reach * 0.8, foot - deep), (x + reach * 0.8, foot - deep), (x + reach, foot)])
-    fill(draw, corner, (214, 190, 146))
-    n = 260
-    t, s = rng.random(n), rng.uniform(-0.8, 0.8, n)
-    spot = np.stack([x + reach * s * (1 - 0.2 * t), foot - deep * t], 1)
-    dabs(draw, spot, 0.02, 0.008, rng.normal(0, 0.3, n), np.array([206, 180, 136]) * rng.uniform(0.78, 1.14, (n, 1)))
-    for a, b in ((1, 2), (0, 1), (2, 3), (0, 3)):
-        pole(draw, corner[a], corner[b], 0.02 * size, wood, side)
-
-
 def toys(rng, draw, x, foot, size, side):
     """Balls, buckets and blocks."""
     for colour in pick(rng, LOUD, rng.integers(1, 4), 8):
@@ -272,22 +221,6 @@ def toys(rng, draw, x, foot, size, side):
             disc(draw, bx, by - 1.7 * r, r, 0.25 * r, shade(colour, 0.6))
 
 
-def fence(rng, draw, x, foot, size, side):
-    colour = pick(rng, ((196, 186, 168), (146, 112, 80), (110, 114, 112), *LOUD[:4]), 1, 8)[0]
-    height, reach = size * rng.uniform(0.25, 0.4), size * rng.uniform(0.5, 0.9)
-    for height_of_rail in (0.3, 0.75):
-        pole(
-            draw,
-            (x - reach, foot - height_of_rail * height),
-            (x + reach, foot - height_of_rail * height),
-            0.012 * size,
-            colour * 0.85,
-            side,
-        )
-    for bx in np.arange(x - reach, x + reach, 0.07 * size):
-        pole(draw, (bx, foot), (bx, foot - height), 0.018 * size, colour, side)
-
-
 def wheel(rng, draw, x, foot, size, side):
     """A roundabout."""
     colours = pick(rng, LOUD, 2, 8)
@@ -302,4 +235,4 @@ def wheel(rng, draw, x, foot, size, side):
         pole(draw, (rim[0], rim[1] - 0.24 * size), (x, foot - 0.36 * size), 0.009 * size, colours[1], side)
 
 
-EQUIPMENT = (slide, swing, bars, dome, house, seesaw, tunnel, bench, tree, pit, toys, fence, wheel)
+EQUIPMENT = (slide, swing, bars, dome, house, seesaw, tunnel, bench, toys, wheel, tree, pit, fence, heap, heap, hedge, stem)

@@ -3,7 +3,8 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .brush import CANVAS, PIXELS, along, dabs, disc, fill, mix, noise, pick, shade, smooth, strokes, tube_outline
+from .brush import CANVAS, PIXELS, along, dabs, fill, mix, noise, pick, shade, smooth, strokes
+from .undergrowth import bush, fern, log, soft_foot, stone, stump
 
 # haze at the far end, leaves, bark, litter: a season each
 SEASONS = (
@@ -34,8 +35,8 @@ SEASONS = (
 )
 
 
-def forest(rng: np.random.Generator, variety: float = 1.0, light: float = 1.0) -> tuple[np.ndarray, np.ndarray, float]:
-    """A wood: the picture (PIXELS, PIXELS, 3) in 0 ... 255, the light on it (PIXELS, PIXELS), and its side -1 ... 1.
+def forest(rng: np.random.Generator, variety: float = 1.0, light: float = 1.0) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """A wood: the picture (PIXELS, PIXELS, 3) in 0 ... 255, the light on it (PIXELS, PIXELS), its side -1 ... 1, the horizon.
 
     The light is a factor, about 1; an animal that is put there is lit by it too.
     """
@@ -56,7 +57,7 @@ def forest(rng: np.random.Generator, variety: float = 1.0, light: float = 1.0) -
     image = Image.fromarray(np.clip(air, 0, 255).astype(np.uint8)).resize((CANVAS, CANVAS), Image.Resampling.BILINEAR)
     draw = ImageDraw.Draw(image)
 
-    _foliage(rng, draw, season, 420, (0, horizon + 0.03), 0.014, far=0.62)
+    _foliage(rng, draw, season, 340, (0, horizon + 0.03), 0.014, far=0.62)
     for _ in range(rng.integers(7, 15)):
         _trunk(
             rng,
@@ -68,7 +69,7 @@ def forest(rng: np.random.Generator, variety: float = 1.0, light: float = 1.0) -
             far=rng.uniform(0.45, 0.7),
         )
     _foliage(rng, draw, season, 420, (0, horizon + 0.02), 0.02, far=0.38)
-    _litter(rng, draw, season, horizon, 1900)
+    _litter(rng, draw, season, horizon, 1500)
 
     depths = np.sort(rng.uniform(0, 1, rng.integers(6, 13)) ** 1.5)  # 0 at the horizon, 1 at our feet
     for depth in depths:
@@ -78,22 +79,22 @@ def forest(rng: np.random.Generator, variety: float = 1.0, light: float = 1.0) -
         if thing == 0:
             _trunk(rng, draw, season, side, foot, rng.uniform(0.03, 0.085) * near, far=0.4 * (1 - depth) ** 1.5)
         elif thing == 1:
-            _fern(rng, draw, season, rng.uniform(0, 1), foot, 0.16 * near)
+            fern(rng, draw, season, rng.uniform(0, 1), foot, 0.16 * near)
         elif thing == 2:
-            _bush(rng, draw, season, rng.uniform(0, 1), foot, 0.2 * near)
+            bush(rng, draw, season, rng.uniform(0, 1), foot, 0.2 * near)
         elif thing == 3:
-            _log(rng, draw, season, rng.uniform(0, 1), foot, near)
+            log(rng, draw, season, rng.uniform(0, 1), foot, near)
         elif thing == 4:
-            _stone(rng, draw, side, rng.uniform(0, 1), foot, rng.uniform(0.05, 0.15) * near)
+            stone(rng, draw, side, rng.uniform(0, 1), foot, rng.uniform(0.05, 0.15) * near)
         else:
-            _stump(rng, draw, season, side, rng.uniform(0, 1), foot, rng.uniform(0.05, 0.1) * near)
+            stump(rng, draw, season, side, rng.uniform(0, 1), foot, rng.uniform(0.05, 0.1) * near)
     if rng.random() < 0.6:
         _foliage(rng, draw, season, 260, (-0.05, rng.uniform(0.1, 0.3)), 0.035, far=0)
 
     picture = np.asarray(image.reduce(2), np.float32)
     dapple = np.clip(noise(rng, rng.uniform(6, 10), rng.uniform(4, 7), 2) * 1.6, -1, 1.4)
     glow = 1 + light * (0.2 * dapple + 0.1 * noise(rng, 2))
-    return picture, np.clip(glow, 0.35, 1.9), side
+    return picture, np.clip(glow, 0.35, 1.9), side, horizon
 
 
 def _foliage(rng, draw, season, n, rows, size, far):
@@ -120,7 +121,15 @@ def _litter(rng, draw, season, horizon, n):
     colours = np.where(green, pick(rng, season["leaves"], n, 12), colours)
     colours = mix(season["haze"], colours, (0.45 + depth * 1.2).clip(0, 1)[:, None])
     angle = rng.normal(0, 0.6, n)
-    dabs(draw, np.add(centres, (0.002, 0.004)), length * 1.05, length * 0.5, angle, colours * 0.5)
+    under = slice(n // 3, None)  # what is far is too small for a shadow
+    dabs(
+        draw,
+        np.add(centres, (0.002, 0.004))[under],
+        length[under] * 1.05,
+        length[under] * 0.5,
+        angle[under],
+        colours[under] * 0.5,
+    )
     dabs(draw, centres, length, length * rng.uniform(0.25, 0.6, n), angle, colours, bend=0.1)
     twigs = rng.integers(0, n, 40)
     reach = np.stack([length[twigs] * rng.uniform(-2, 2, 40), length[twigs] * rng.normal(0, 0.4, 40)], 1)
@@ -137,7 +146,7 @@ def _trunk(rng, draw, season, side, foot, radius, far):
     ]
     nodes = smooth([*nodes, (x + lean + rng.normal(0, 0.02), -0.06, radius * 0.8)], 5)
     bark = pick(rng, season["bark"], 1, 12)[0]
-    _soft_foot(rng, draw, season, x, foot, radius, far)
+    soft_foot(rng, draw, season, x, foot, radius, far)
     for k in range(7):
         s = -1 + 2 * k / 7
         tone = 0.62 + 0.62 * np.sqrt(max(0, 1 - (s + 1 / 7 - 0.55 * side) ** 2 / 2.6))
@@ -163,108 +172,4 @@ def _trunk(rng, draw, season, side, foot, radius, far):
             0.009,
             rng.uniform(0, 3, n),
             mix(pick(rng, season["leaves"], n), season["haze"], far * 0.6),
-        )
-
-
-def _soft_foot(rng, draw, season, x, foot, radius, far):
-    """The dark that gathers where a thing meets the ground, in leaves rather than in a stain."""
-    n = int(60 + 600 * radius)
-    centres = np.stack([x + rng.normal(0, 1.5, n) * radius, foot + rng.normal(0, 0.25, n) * radius], 1)
-    dabs(
-        draw,
-        centres,
-        0.3 * radius + 0.006,
-        0.006,
-        rng.normal(0, 0.4, n),
-        mix(pick(rng, season["litter"], n) * 0.5, season["haze"], far),
-    )
-
-
-def _fern(rng, draw, season, x, foot, size):
-    green = pick(rng, season["leaves"], 1, 14)[0]
-    for angle in rng.normal(-np.pi / 2, 0.8, rng.integers(6, 11)):
-        reach = size * rng.uniform(0.7, 1.2)
-        t = np.linspace(0.08, 1, 15)
-        spine = np.stack([x + np.cos(angle) * reach * t, foot + np.sin(angle) * reach * t + 0.5 * reach * t**2.4], 1)
-        heading = np.arctan2(*np.gradient(spine, axis=0).T[::-1])
-        tone = green * rng.uniform(0.65, 1.3) + rng.normal(0, 8, (15, 1))
-        for turn in (-1, 1):
-            length = reach * 0.3 * (1.05 - t)
-            tip = heading + turn * 1.1
-            centres = spine + 0.5 * length[:, None] * np.stack([np.cos(tip), np.sin(tip)], 1)
-            dabs(draw, centres, length, reach * 0.055, tip, tone * (1.08 if turn > 0 else 0.88))
-
-
-def _bush(rng, draw, season, x, foot, size):
-    n = 260
-    offset = rng.normal(0, 1, (n, 2))
-    offset *= (1 / np.maximum(1, np.linalg.norm(offset, axis=1) / 1.7))[:, None]
-    offset = offset[np.argsort(-offset[:, 1])] * (0.42, 0.3) * size
-    leaf = np.asarray(season["leaves"])[rng.permutation(len(season["leaves"]))[:2]]
-    colours = pick(rng, leaf, n, 12) * (0.8 - offset[:, 1:] / size * 0.9)
-    length = size * 0.1 * rng.uniform(0.6, 1.5, n)
-    dabs(draw, np.add(offset, (x, foot - 0.42 * size)), length, length * 0.5, rng.uniform(0, np.pi, n), colours)
-
-
-def _log(rng, draw, season, x, foot, near):
-    """A fallen trunk, or a thick branch."""
-    radius, reach, slope = rng.uniform(0.015, 0.05) * near, rng.uniform(0.15, 0.4) * near, rng.normal(0, 0.12)
-    s = np.linspace(-1, 1, 6)
-    nodes = np.stack([x + reach * s, foot - radius + slope * reach * s + rng.normal(0, 0.006, 6), radius * (1 - 0.2 * s)], 1)
-    bark = pick(rng, season["bark"], 1, 14)[0]
-    nodes = smooth(nodes, 4)
-    _soft_foot(rng, draw, season, x, foot, reach * 0.7, 0)
-    for k, tone in enumerate((0.5, 0.7, 0.9, 1.1, 1.22)):
-        lifted = nodes - (0, radius * 0.24 * k, 0)
-        fill(draw, tube_outline(lifted, 1 - 0.2 * k), shade(bark * tone))
-    n = int(5000 * radius)
-    at = nodes[rng.integers(0, len(nodes), n)]
-    start = at[:, :2] + (0, 1) * at[:, 2:] * rng.uniform(-0.9, 0.9, (n, 1))
-    end = start + np.stack([rng.uniform(0.4, 1.6, n) * radius, slope * radius * np.ones(n)], 1)
-    strokes(draw, start, end, bark * rng.choice([0.55, 0.75, 1.2], (n, 1)), 2)
-    disc(draw, *nodes[-1, :2], radius * 0.42, radius * 0.8, shade(mix(bark, (206, 176, 130), 0.7)))
-    disc(draw, *nodes[-1, :2], radius * 0.25, radius * 0.5, shade(mix(bark, (170, 136, 92), 0.7)))
-
-
-def _stone(rng, draw, side, x, foot, size):
-    grey = pick(rng, ((128, 124, 116), (152, 146, 136), (96, 94, 92), (140, 124, 104)), 1, 10)[0]
-    turn = np.linspace(0, 2 * np.pi, 9, endpoint=False)
-    outline = np.stack([np.cos(turn), np.sin(turn) * 0.62], 1) * rng.uniform(0.8, 1.1, (9, 1)) * size
-    outline = smooth(outline, 4, closed=True)
-    disc(draw, x, foot + 0.02 * size, size * 1.1, size * 0.22, shade(grey * 0.32))
-    for k in range(6):
-        fill(
-            draw,
-            outline * (1 - 0.13 * k) + (x + 0.06 * k * side * size, foot - 0.5 * size - 0.05 * k * size),
-            shade(grey * (0.6 + 0.13 * k)),
-        )
-    n = 120
-    spot = np.stack([x + rng.normal(0, 0.4, n) * size, foot - 0.5 * size + rng.normal(0, 0.2, n) * size], 1)
-    dabs(draw, spot, size * 0.1, size * 0.05, rng.uniform(0, 3, n), grey * rng.uniform(0.6, 1.35, (n, 1)))
-
-
-def _stump(rng, draw, season, side, x, foot, radius):
-    bark = pick(rng, season["bark"], 1, 14)[0]
-    top = foot - radius * rng.uniform(1.2, 2.6)
-    _soft_foot(rng, draw, season, x, foot, radius, 0)
-    for k in range(8):
-        s = -1 + k / 4
-        tone = 0.55 + 0.65 * np.sqrt(max(0, 1 - (s - 0.5 * side) ** 2 / 2.6))
-        edge = [
-            (x + s * radius * 1.3, foot + 0.1 * radius),
-            (x + s * radius, top),
-            (x + (s + 0.27) * radius, top),
-            (x + (s + 0.27) * radius * 1.3, foot + 0.1 * radius),
-        ]
-        fill(draw, edge, shade(bark * tone))
-    start = np.stack([x + rng.uniform(-1, 1, 60) * radius, rng.uniform(top, foot, 60)], 1)
-    strokes(draw, start, np.add(start, (0, 0.4 * radius)), bark * rng.choice([0.5, 0.75, 1.2], (60, 1)), 2)
-    for k in range(5):
-        disc(
-            draw,
-            x,
-            top,
-            radius * (1 - 0.19 * k),
-            radius * 0.36 * (1 - 0.19 * k),
-            shade(mix(bark, (214, 184, 138), 0.75) * (1 - 0.14 * (k % 2))),
         )

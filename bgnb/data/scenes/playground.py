@@ -4,11 +4,12 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from .brush import CANVAS, PIXELS, fill, mix, noise, pick, shade, strokes, wide_blur
-from .equipment import EQUIPMENT, crown
+from .equipment import EQUIPMENT
+from .garden import crown
 
 
-def playground(rng: np.random.Generator, variety: float = 1.0, light: float = 1.0) -> tuple[np.ndarray, np.ndarray, float]:
-    """A playground, as ``forest``: picture, light on it, side of the light."""
+def playground(rng: np.random.Generator, variety: float = 1.0, light: float = 1.0) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """A playground, as ``forest``: picture, light on it, side of the light, horizon."""
     side = rng.choice([-1, 1]) * rng.uniform(0.4, 1)
     horizon = rng.uniform(0.42 - 0.12 * variety, 0.42 + 0.1 * variety)
     skies = (((92, 146, 204), (196, 218, 232)), ((150, 166, 182), (214, 218, 216)), ((120, 160, 200), (240, 222, 196)))
@@ -22,6 +23,8 @@ def playground(rng: np.random.Generator, variety: float = 1.0, light: float = 1.
         (148, 96, 76),
         (98, 110, 126),
         (206, 184, 144),
+        (112, 84, 60),
+        (86, 78, 70),
     )
     near, far = (np.array(grounds[rng.integers(len(grounds)) if rng.random() < variety else k]) for k in (2, 0))
 
@@ -37,14 +40,14 @@ def playground(rng: np.random.Generator, variety: float = 1.0, light: float = 1.
     _skyline(rng, draw, horizon)
     _lawn(rng, draw, horizon, np.asarray(image)[:: CANVAS // 64, :: CANVAS // 64].astype(float))
     allowed = rng.permutation(len(EQUIPMENT))[: 3 + round(variety * (len(EQUIPMENT) - 3))]
-    for depth in np.sort(rng.uniform(0.05, 0.95, rng.integers(5, 9))):
+    for depth in np.sort(rng.uniform(0.05, 0.95, rng.integers(6, 11))):
         foot = horizon + (1.0 - horizon) * depth
         EQUIPMENT[allowed[rng.integers(len(allowed))]](rng, draw, rng.uniform(0.02, 0.98), foot, 0.22 + 0.5 * depth, side)
 
     picture = np.asarray(image.reduce(2), np.float32)
     shadow = np.clip(noise(rng, 3, 2, 2) * 1.3 - 0.5, 0, 1) * (y > horizon)
     glow = 1 + light * (0.1 * noise(rng, 2) - 0.35 * wide_blur(shadow.astype(np.float32), 4, 1))
-    return picture, np.clip(glow, 0.4, 1.6), side
+    return picture, np.clip(glow, 0.4, 1.6), side, horizon
 
 
 def _skyline(rng, draw, horizon):
@@ -83,9 +86,14 @@ def _lawn(rng, draw, horizon, coarse):
     depth = np.sort(rng.uniform(0, 1, n) ** 0.8)
     centres = np.stack([rng.uniform(0, 0.999, n), horizon + (0.999 - horizon) * depth], 1)
     under = coarse[(centres[:, 1] * 64).astype(int), (centres[:, 0] * 64).astype(int)]
-    colours = under * rng.uniform(0.72, 1.25, (n, 1)) + rng.normal(0, 5, (n, 3))
-    green = (under[:, 1] > under[:, 0] + 4)[:, None]
-    reach = (0.004 + 0.02 * depth)[:, None] * np.where(
-        green, rng.normal(0, 1, (n, 2)) * (0.3, 0) - (0, 0.8), rng.normal(0, 0.5, (n, 2)) * (1, 0.4)
+    rough = rng.uniform(0.15, 0.55)  # rubber, sand, lawn, bark chips
+    colours = (
+        under * rng.uniform(1 - rough, 1 + 0.7 * rough, (n, 1)) + rng.normal(0, 5 + 20 * rough, (n, 1)) + rng.normal(0, 4, (n, 3))
     )
-    strokes(draw, centres, centres + reach, colours, 2)
+    green = (under[:, 1] > under[:, 0] + 4)[:, None]
+    reach = (
+        rng.uniform(0.7, 2.0)
+        * (0.004 + 0.02 * depth)[:, None]
+        * np.where(green, rng.normal(0, 1, (n, 2)) * (0.3, 0) - (0, 0.8), rng.normal(0, 0.5, (n, 2)) * (1, 0.4))
+    )
+    strokes(draw, centres, centres + reach, colours, 2 + round(2 * rough))
