@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bgnb.tools import InputError, cache_folder, save_tensors
 
-CACHE_VERSION = 2  # raise it when the same arguments should give other pictures
+CACHE_VERSION = 3  # raise it when the same arguments should give other pictures
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,16 @@ def load(
     seed: int = 0,
     compose: bool = False,
     progress: bool = True,
+    root: str | Path | None = None,
+    download: bool = False,
     **dials,
 ) -> ImageSet:
     """Load target images, their masks if there are any, and background images.
 
     Args:
-        source: ``"scenes"`` (drawn by code, no files needed) or a folder with ``targets/<class>/``,
-            ``backgrounds/<scene>/`` and, optionally, ``masks/<class>/NAME.png`` (> 127 = target).
+        source: ``"scenes"`` (drawn by code, no files needed); a folder with ``targets/<class>/``,
+            ``backgrounds/<scene>/`` and, optionally, ``masks/<class>/NAME.png`` (> 127 = target); or ``"public:pets+places"``
+            or ``"public:voc+places"``, composites of public data sets, see ``bgnb.data.public``.
         target: the class of animal. scene: the kind of background.
         size: height and width of the result in pixels; photos are scaled by their short side and cut to the central square.
         images: how many target images and background images; None = all there are (240 for ``"scenes"``).
@@ -67,7 +70,9 @@ def load(
         compose: make the paper's data set from photos with masks: a cut-out of the target is pasted on one half of the
             scene's photos, the other half are the background images (FACTS: Protocol, "images").
         progress: show a bar.
-        dials: options of the drawn scenes, see ``bgnb.data.scenes``.
+        root: where the files of the public sets lie; None: where the environment variable BGNB_PUBLIC points.
+        download: let torchvision fetch public sets that are not there: some GB. Nothing else ever downloads.
+        dials: options of the drawn scenes, see ``bgnb.data.scenes``; ``first=10_000`` gives held-out pictures.
 
     Returns:
         An ImageSet with ``(T, 3, size, size)`` targets. The second call with the same photos and arguments reads a cache.
@@ -91,6 +96,8 @@ def load(
             raise InputError("compose: the drawn scenes are composed already; it is for a folder of photos with masks")
         settings.update(dials, images=images or 240)
         return cached(["scenes", settings], lambda: drawn(*scenes.make(**settings, progress=progress)))
+    if str(source).startswith("public:"):
+        return public_set(str(source), root, download, dials, settings, progress)
     if dials:
         raise InputError(f"{next(iter(dials))}: a dial of the drawn scenes, not of the photos in {source}")
     from bgnb.data import compose as composed
@@ -99,6 +106,17 @@ def load(
     listing = folders.list_photos(source, target, scene, need_masks=compose)
     make = composed.image_set if compose else folders.image_set
     return cached([compose, settings, folders.fingerprint(listing)], lambda: make(listing, **settings, progress=progress))
+
+
+def public_set(source: str, root, download: bool, dials: dict, settings: dict, progress: bool) -> ImageSet:
+    """Composites of public data sets; ``compose`` or not, for that is what they are."""
+    from bgnb.data import compose, public
+
+    if dials:
+        raise InputError(f"{next(iter(dials))}: a dial of the drawn scenes, not of {source}")
+    parts = public.open_set(source, settings["target"], settings["scene"], root, download)
+    key = [source, settings, public.fingerprint(*parts)]
+    return cached(key, lambda: compose.composites(*parts, **settings, progress=progress))
 
 
 def drawn(targets: np.ndarray, masks: np.ndarray, backgrounds: np.ndarray) -> ImageSet:

@@ -54,30 +54,42 @@ def paste(scene: Image.Image, target: Image.Image, rng: np.random.Generator) -> 
     return Image.composite(layer, scene, soft), mask
 
 
-def image_set(
-    listing: dict[str, list[Path]], *, size: int, images: int | None, seed: int, progress: bool, scene: str, **_
-) -> ImageSet:
-    """Composites on one half of the scene's photos, the other half as backgrounds; no photo serves on both sides."""
+def image_set(listing: dict[str, list[Path]], **settings) -> ImageSet:
+    """Composites of a folder's photos, see ``composites`` for the settings."""
+
+    def target(index: int) -> Image.Image:
+        photo = read_photo(listing["targets"][index])
+        return cut_out(photo, read_mask(listing["masks"][index], photo))
+
+    places = listing["backgrounds"]
+    return composites((listing["targets"], target), (places, lambda index: read_photo(places[index])), **settings)
+
+
+def composites(targets, places, *, size: int, images: int | None, seed: int, progress: bool, scene: str, **_) -> ImageSet:
+    """Composites on one half of the scene's photos, the other half as backgrounds; no photo serves on both sides.
+
+    ``targets`` and ``places`` are each a list of files, which give the names, and what reads the i-th of them: an RGBA cut-out,
+    an RGB photo. InputError where there are too few photos of the scene.
+    """
+    (target_files, read_target), (place_files, read_place) = targets, places
+    if not target_files:
+        raise InputError(f"target: no photo of it to cut out for {scene}")
     rng = np.random.default_rng(seed)
-    order = rng.permutation(len(listing["backgrounds"]))
+    order = rng.permutation(len(place_files))
     count = images or len(order) // 2
     if len(order) < 3 or 2 * count > len(order):
         need = f"{2 * count} for {count} target and {count} background images" if images else "at least 3"
-        raise InputError(f"{listing['backgrounds'][0].parent}: holds {len(order)} photos of {scene}, compose needs {need}")
+        raise InputError(f"{place_files[0].parent}: holds {len(order)} photos of {scene}, compose needs {need}")
     with_target, without = order[:count], order[count : 2 * count if images else None]
-    rounds = -(-count // len(listing["targets"]))  # every cut-out once before any twice
-    cut_outs = np.concatenate([rng.permutation(len(listing["targets"])) for _ in range(rounds)])[:count]
+    rounds = -(-count // len(target_files))  # every cut-out once before any twice
+    cut_outs = np.concatenate([rng.permutation(len(target_files)) for _ in range(rounds)])[:count]
 
     def read(index: int) -> tuple[Image.Image, np.ndarray]:
-        photo = read_photo(listing["targets"][cut_outs[index]])
-        target = cut_out(photo, read_mask(listing["masks"][cut_outs[index]], photo))
-        scene_photo = square(read_photo(listing["backgrounds"][with_target[index]]), size)
-        return paste(scene_photo, target, np.random.default_rng([seed, index]))
+        target, place = read_target(cut_outs[index]), square(read_place(with_target[index]), size)
+        return paste(place, target, np.random.default_rng([seed, index]))
 
-    targets = in_threads(read, range(count), "composites", progress)
-    backgrounds = in_threads(lambda i: square(read_photo(listing["backgrounds"][i]), size), without, "backgrounds", progress)
-    masks = torch.from_numpy(np.stack([mask for _, mask in targets]))
-    names = tuple(
-        f"{listing['targets'][c].stem}_on_{listing['backgrounds'][b].stem}" for c, b in zip(cut_outs, with_target, strict=True)
-    )
-    return ImageSet(stack([picture for picture, _ in targets]), masks, stack(backgrounds), names)
+    made = in_threads(read, range(count), "composites", progress)
+    backgrounds = in_threads(lambda i: square(read_place(i), size), without, "backgrounds", progress)
+    masks = torch.from_numpy(np.stack([mask for _, mask in made]))
+    names = tuple(f"{target_files[c].stem}_on_{place_files[b].stem}" for c, b in zip(cut_outs, with_target, strict=True))
+    return ImageSet(stack([picture for picture, _ in made]), masks, stack(backgrounds), names)

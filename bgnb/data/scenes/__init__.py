@@ -21,7 +21,6 @@ import functools
 import os
 
 import numpy as np
-from PIL import Image
 
 from bgnb.tools import InputError
 from bgnb.tools import progress as bar
@@ -157,26 +156,6 @@ def make(
 def _both(index: int, target: str, scene: str, **dials):
     picture, mask = target_picture(target, scene, index, **dials)
     return picture, mask, background_picture(scene, index, **dials)
-
-
-def draw_contact_sheet(size: int = 192, each: int = 4, seed: int = 0, masks: bool = True, **dials) -> Image.Image:
-    """Four animals (rows) in two scenes (left, right), ``each`` pictures of each, outlined by their masks.
-
-    >>> draw_contact_sheet(size=32, each=1).size
-    (64, 128)
-    """
-    sheet = Image.new("RGB", (2 * each * size, len(ANIMALS) * size))
-    for row, target in enumerate(ANIMALS):
-        for column in range(2 * each):
-            picture, mask = target_picture(target, PLACES[column // each], column % each + row * each, seed, size, **dials)
-            if masks:
-                inner = mask.copy()
-                for axis in (0, 1):
-                    for step in (-1, 1):
-                        inner &= np.roll(mask, step, axis)
-                picture[mask & ~inner] = (255, 240, 90)
-            sheet.paste(Image.fromarray(picture), (column * size, row * size))
-    return sheet
 
 
 def _rng(seed: int, index: int, side: int, scene: str, layer: int = 0) -> np.random.Generator:

@@ -1,0 +1,135 @@
+"""The paper's data set from public parts: ``"public:pets+places"`` and ``"public:voc+places"``.
+
+Animals are cut out of Oxford-IIIT Pet (cat, dog) or of PASCAL VOC 2012 (cat, dog, horse, bird) by their published masks,
+places are photos of Places365; all are read with torchvision's own classes. ``root`` holds them as torchvision lays them
+out: ``oxford-iiit-pet/``, ``VOCdevkit/VOC2012/`` and ``places365/`` (the root of ``Places365``). Nothing is downloaded
+unless ``download=True``.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from bgnb.data.folders import read_photo
+from bgnb.tools import InputError
+
+SOURCES = ("public:pets+places", "public:voc+places")
+PLACES = {
+    "forest": ("/b/bamboo_forest", "/f/forest/broadleaf", "/f/forest_path", "/f/forest_road", "/r/rainforest"),
+    "playground": ("/p/playground",),
+}
+PETS = {"cat": 0, "dog": 1}  # torchvision's binary category
+VOC = {"bird": 3, "cat": 8, "dog": 12, "horse": 13}  # values of the class masks
+SMALLEST = 0.05  # share of its photo: a smaller animal would be enlarged beyond its sharpness
+
+Part = tuple[list[Path], Callable[[int], Image.Image]]  # files, for names and the cache, and what reads the i-th
+
+
+def open_set(source: str, target: str, scene: str, root: str | Path | None, download: bool) -> tuple[Part, Part]:
+    """The cut-outs of ``target`` (read as RGBA) and the photos of ``scene`` (read as RGB).
+
+    Raises InputError where ``source``, ``target`` or ``scene`` is unknown, or the files are not under ``root``; None stands
+    for the folder that the environment variable BGNB_PUBLIC names.
+    """
+    if source not in SOURCES:
+        raise InputError(f"source {source!r}: the public sets are {' and '.join(SOURCES)}")
+    root = root or os.environ.get("BGNB_PUBLIC")
+    if not root:
+        raise InputError(f"root: name the folder with the files of {source}, or set BGNB_PUBLIC to it")
+    animals = PETS if "pets" in source else VOC
+    if target not in animals:
+        raise InputError(f"target {target!r}: {source} has {', '.join(animals)}")
+    if scene not in PLACES:
+        raise InputError(f"scene {scene!r}: {source} has {', '.join(PLACES)}")
+    cut_outs = pets if "pets" in source else voc
+    return cut_outs(Path(root), target, download), places(Path(root) / "places365", scene, download)
+
+
+def found(open_: Callable, root: Path, name: str):
+    """What ``open_()`` gives; torchvision's complaint about missing files as one line."""
+    try:
+        return open_()
+    except (RuntimeError, FileNotFoundError) as error:
+        reason = " ".join(str(error).replace("You can use download=True to download it", "").split())
+        raise InputError(f"{root}: holds no {name} as torchvision lays it out ({reason}); download=True fetches it") from None
+
+
+def pets(root: Path, target: str, download: bool) -> Part:
+    """Cats or dogs of Oxford-IIIT Pet, both splits; of its trimap (1 animal, 2 background, 3 border) the animal only."""
+    from torchvision.datasets import OxfordIIITPet
+
+    def open_(split):
+        return found(lambda: OxfordIIITPet(root, split, target_types="segmentation", download=download), root, "Oxford-IIIT Pet")
+
+    chosen = [
+        (one, i)
+        for one in (open_("trainval"), open_("test"))
+        for i, kind in enumerate(one._bin_labels)
+        if kind == PETS[target] and one._segs[i].is_file()
+    ]
+
+    def read(index: int) -> Image.Image:
+        one, i = chosen[index]
+        return cut(*one[i], 1, one._images[i])
+
+    return [one._images[i] for one, i in chosen], read
+
+
+def voc(root: Path, target: str, download: bool) -> Part:
+    """All photos of PASCAL VOC 2012's segmentation set with enough of one class; everything of that class is cut out."""
+    from torchvision.datasets import VOCSegmentation
+
+    one = found(lambda: VOCSegmentation(root, image_set="trainval", download=download), root, "PASCAL VOC 2012")
+
+    def large_enough(i: int) -> bool:
+        with Image.open(one.masks[i]) as mask:
+            return (np.asarray(mask) == VOC[target]).mean() >= SMALLEST
+
+    chosen = [i for i in range(len(one)) if large_enough(i)]
+    return [Path(one.images[i]) for i in chosen], lambda index: cut(*one[chosen[index]], VOC[target], one.images[chosen[index]])
+
+
+def cut(photo: Image.Image, labels: Image.Image, value: int, file: str | Path) -> Image.Image:
+    """The pixels of ``photo`` that are labelled ``value``, in their bounding box: RGBA."""
+    from bgnb.data.compose import cut_out
+
+    mask = Image.fromarray((np.asarray(labels) == value).astype(np.uint8) * 255)
+    if mask.size != photo.size:
+        raise InputError(f"{file}: its mask is {mask.width}x{mask.height}, the photo {photo.width}x{photo.height}")
+    if mask.getbbox() is None:
+        raise InputError(f"{file}: its mask shows no target")
+    return cut_out(photo, mask)
+
+
+def places(root: Path, scene: str, download: bool) -> Part:
+    """Photos of a kind of place in Places365: of the training set if it is there, else of the validation set."""
+    from torchvision.datasets import Places365
+
+    kinds = (("train-standard", True), ("train-standard", False), ("val", True), ("val", False))
+    folders = ("data_256_standard", "data_large_standard", "val_256", "val_large")
+    here = [kind for kind, folder in zip(kinds, folders, strict=True) if (root / folder).is_dir()]
+    if not here and not download:
+        raise InputError(f"{root}: holds no Places365 ({' or '.join(folders)}); download=True fetches val_256")
+    split, small = here[0] if here else ("val", True)
+    one = found(lambda: Places365(root, split, small, download=download and not here), root, "Places365")
+    wanted = {one.class_to_idx[name] for name in PLACES[scene] if name in one.class_to_idx}
+    files = [Path(file) for file, kind in one.imgs if kind in wanted]
+    if len(files) < 3:
+        raise InputError(f"{root}: Places365 ({split}) holds {len(files)} photos of {scene}")
+    return files, lambda index: read_photo(files[index])
+
+
+def fingerprint(*parts: Part) -> str:
+    """A hash of the files' names and sizes; their contents are published, and too many to read."""
+    digest = hashlib.blake2b(digest_size=16)
+    for files, _ in parts:
+        for file in files:
+            try:
+                digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
+            except OSError as error:
+                raise InputError(f"{file}: cannot be read ({error.strerror})") from None
+    return digest.hexdigest()
