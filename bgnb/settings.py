@@ -37,6 +37,10 @@ class Run:
     """side of the pictures in pixels"""
     images: int | None = None
     """target images, and background images; None: all there are"""
+    camouflage: float = 0
+    """drawn scenes only: how far the coat moves to the scene, 0 ... 1"""
+    seam_control: bool = False
+    """drawn scenes only: paste animal-shaped pieces of background into the background pictures, too"""
     patch: int = 48
     """side of a patch and of a window in pixels"""
     stride: int = 8
@@ -110,7 +114,9 @@ class Run:
 
     def load_arguments(self) -> dict:
         """The part of the parameters that ``load`` takes."""
-        return {name: getattr(self, name) for name in ("source", "target", "scene", "compose", "size", "images", "seed")}
+        names = ["source", "target", "scene", "compose", "size", "images", "seed"]
+        dials = [name for name in ("camouflage", "seam_control") if getattr(self, name)]
+        return {name: getattr(self, name) for name in names + dials}
 
     def differences(self, other: dict) -> list[str]:
         """Names of the parameters in which a run written down as a dictionary differs."""

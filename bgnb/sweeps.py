@@ -81,7 +81,7 @@ def sweep(grid: str | Path, out: str | Path, jobs: int = 2) -> list[dict]:
     """
     runs = read_grid(grid)
     done = read_results(out)
-    have = {settings_key(result["run"]) for result in done}
+    have = {settings_key(asdict(Run(**result["run"]))) for result in done}  # with what a Run has gained since
     wanted = [settings for settings in runs if settings_key(asdict(Run(**settings))) not in have]
     threads = max(1, (os.cpu_count() or 1) // jobs)
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
@@ -95,7 +95,7 @@ def sweep(grid: str | Path, out: str | Path, jobs: int = 2) -> list[dict]:
             pool.shutdown(cancel_futures=True)
             raise
     keys = {settings_key(asdict(Run(**settings))) for settings in runs}
-    return [result for result in done if settings_key(result["run"]) in keys]
+    return [result for result in done if settings_key(asdict(Run(**result["run"]))) in keys]
 
 
 def over_seeds(results: Iterable[dict]) -> list[tuple[dict, list[dict]]]:
@@ -104,7 +104,19 @@ def over_seeds(results: Iterable[dict]) -> list[tuple[dict, list[dict]]]:
     for result in sorted(results, key=lambda r: r["run"]["seed"]):
         settings = {name: value for name, value in result["run"].items() if name != "seed"}
         groups.setdefault(settings_key(settings), (settings, []))[1].append(result)
-    return sorted(groups.values(), key=lambda group: (group[0]["net"], group[0]["target"], group[0]["scene"], group[0]["ratio"]))
+    order = ("net", "target", "scene", "ratio", "patch", "camouflage", "seam_control")
+    return sorted(groups.values(), key=lambda group: [group[0].get(name, 0) for name in order])
+
+
+def row_names(settings: dict, several_patches: bool) -> list[str]:
+    """The first three cells of a row: pictures, network, ratio; what else was changed stands where it belongs."""
+    pictures = f"{settings['target']}, {settings['scene']}"
+    if settings.get("camouflage"):
+        pictures += f", camouflage {settings['camouflage']:g}"
+    if settings.get("seam_control"):
+        pictures += ", seam control"
+    network = f"{settings['net']}, {settings['epochs']} epochs" + several_patches * f", patch {settings['patch']}"
+    return [pictures, network, f"x{settings['ratio']:g}"]
 
 
 def table(results: list[dict]) -> str:
@@ -133,11 +145,7 @@ def table(results: list[dict]) -> str:
 
         low, high = interval([int(hit) for result in group for hit in result["hits"]])
         single = [result["loc_acc"] for result in group]
-        first = [
-            f"{settings['target']}, {settings['scene']}",
-            f"{settings['net']}, {settings['epochs']} epochs",
-            f"x{settings['ratio']:g}",
-        ]
+        first = row_names(settings, len({result["run"]["patch"] for result in results}) > 1)
         spread = f"{min(single):.2f}-{max(single):.2f} ({len(single)})"
         accuracy = [f"**{mean('loc_acc')}** [{low:.2f}, {high:.2f}]", spread, mean("without_masks", "loc_acc"), mean("pxap")]
         tables[0].append([*first, *accuracy, *(mean("baselines", name, "loc_acc") for name in names)])

@@ -4,8 +4,12 @@ import inspect
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image, ImageFilter
 
+from bgnb import load
 from bgnb.data import scenes
+from bgnb.data.scenes import sheets
 from bgnb.tools import InputError
 
 PAIRS = [(target, scene) for target in scenes.ANIMALS for scene in scenes.PLACES]
@@ -134,8 +138,42 @@ def test_all_three_functions_take_the_same_dials():
     assert both[0] == both[1]
 
 
-def test_the_contact_sheet_shows_all_animals_in_both_scenes():
-    assert scenes.draw_contact_sheet(size=32, each=1).size == (64, 128)
+def test_load_gives_held_out_pictures():
+    settings = dict(size=32, images=2, progress=False)
+    one, other = load(**settings, first=1), load(**settings, first=10_000)
+    assert torch.equal(one.targets[0], load(**settings).targets[1])
+    assert not any(torch.equal(a, b) for a in one.targets for b in other.targets)
+
+
+@pytest.mark.parametrize("scene", scenes.PLACES)
+@pytest.mark.parametrize("target", scenes.ANIMALS)
+def test_animals_stand_on_the_ground_wholly_or_nearly_inside(target, scene):
+    for index in range(4):
+        _, mask = scenes.target_picture(target, scene, index, size=64, area=(0.15, 0.2))
+        assert not mask[0].any() and np.flatnonzero(mask.any(1))[-1] > 0.45 * 64  # no head cut off, no foot in the sky
+
+
+def test_an_owl_in_the_forest_looks_more_like_its_place_than_one_on_the_playground():
+    def contrast(scene):
+        pictures = [scenes.target_picture("owl", scene, i, size=64) for i in range(8)]
+        return np.mean([np.abs(p[m].mean(0) - p[~m].mean(0)).mean() for p, m in pictures])
+
+    assert contrast("forest") < contrast("playground")
+
+
+def test_full_camouflage_leaves_the_mask_and_the_ground_alone():
+    (seen, mask), (hidden, same) = (scenes.target_picture("cat", "forest", 5, camouflage=c) for c in (0.0, 1.0))
+    far = np.asarray(Image.fromarray(mask).filter(ImageFilter.MaxFilter(9)))
+    assert np.array_equal(mask, same) and np.array_equal(seen[~far], hidden[~far])
+    assert (np.abs(seen.astype(int) - hidden)[mask] > 8).mean() > 0.3
+
+
+def test_the_sheets_show_all_animals_and_all_dials():
+    assert sheets.draw_contact_sheet(size=32, each=1).size == (76, 4 + 4 * (32 + 18 + 4))
+    assert {name for name, _ in sheets.DIALS} | {"seam_control"} == set(scenes.target_picture.__kwdefaults__)
+    for name, values in sheets.DIALS:
+        for value in values:
+            scenes.target_picture("cat", "forest", 0, size=16, **{name: value})
 
 
 def test_helpers_give_the_pictures_that_this_process_gives():
