@@ -8,7 +8,7 @@ The dials, all keyword arguments:
 
 - ``area`` (0.15, 0.35): share of the picture that the animal covers, drawn evenly; within 0.02 ... 0.5.
 - ``camouflage`` 0, of 0 ... 1: the coat's colours and texture move to those of the scene where the animal stands, its face
-  least. An owl begins at 0.25 in a forest, for its plumage is made for one, and at 0.15 on a playground.
+  least. An owl begins at 0.25 in a forest, for its plumage is made for one.
 - ``variety`` 1, of 0 ... 1: how much the pictures of one scene differ: seasons, heights, kinds of things.
 - ``seam`` "soft": how the animal is pasted; a "hard" edge, a "soft" one, or "blended": soft, and toned to what is around.
 - ``light`` 1, of 0 ... 2: patches of light and shade, and shading of the animal; 0 is an overcast day.
@@ -37,7 +37,7 @@ ANIMALS = ("cat", "dog", "owl", "horse")
 PLACES = ("forest", "playground")
 PAINTERS = {"forest": forest, "playground": playground}
 SEAMS = ("hard", "soft", "blended")
-PLUMAGE = {"forest": 0.25, "playground": 0.15}  # an owl is camouflaged that much, whatever the dial says
+PLUMAGE = 0.25  # an owl in a forest is camouflaged that much, whatever the dial says
 TARGET, BACKGROUND, PIECE = 0, 1, 2  # sides of the data set: each has random numbers of its own
 
 
@@ -70,8 +70,8 @@ def target_picture(
     shapes = hulls(parts)
     place, unit = _stand(shapes, turn, area, horizon, rng)
     colour, shading, alpha = render(target, parts, shapes, face, place, unit, side, rng)
-    if target == "owl":
-        camouflage = 1 - (1 - camouflage) * (1 - PLUMAGE[scene])
+    if (target, scene) == ("owl", "forest"):
+        camouflage = 1 - (1 - camouflage) * (1 - PLUMAGE)
     colour, shading = camouflaged(colour, shading, alpha, ground, camouflage, place(np.array([face[:2]]))[0], unit, rng)
     # the dapples fall on the animal too, a little softened by its roundness
     coat = colour * ((1 + (shading - 1) * min(1.0, 0.4 + 0.6 * light)) * (0.6 + 0.4 * wide_blur(glow, 4)))[..., None]

@@ -40,8 +40,8 @@ def forest(rng: np.random.Generator, variety: float = 1.0, light: float = 1.0) -
 
     The light is a factor, about 1; an animal that is put there is lit by it too.
     """
-    first = SEASONS[rng.integers(len(SEASONS))] if rng.random() < variety else SEASONS[0]
-    second = SEASONS[rng.integers(len(SEASONS))] if rng.random() < variety else SEASONS[0]
+    first = SEASONS[rng.integers(len(SEASONS))] if rng.random() < 0.6 * variety else SEASONS[0]
+    second = SEASONS[rng.integers(len(SEASONS))] if rng.random() < 0.6 * variety else SEASONS[0]
     between = rng.random() * 0.6
     season = {key: mix(first[key], second[key], between) for key in ("haze", "bark")}
     season |= {key: np.array([*first[key], *second[key][: round(3 * between)]]) for key in ("leaves", "litter")}
