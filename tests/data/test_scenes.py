@@ -163,7 +163,7 @@ def test_an_owl_in_the_forest_looks_more_like_its_place_than_one_on_the_playgrou
 
 def test_full_camouflage_leaves_the_mask_and_the_ground_alone():
     (seen, mask), (hidden, same) = (scenes.target_picture("cat", "forest", 5, camouflage=c) for c in (0.0, 1.0))
-    far = np.asarray(Image.fromarray(mask).filter(ImageFilter.MaxFilter(9)))
+    far = np.asarray(Image.fromarray(mask).filter(ImageFilter.MaxFilter(21)))
     assert np.array_equal(mask, same) and np.array_equal(seen[~far], hidden[~far])
     assert (np.abs(seen.astype(int) - hidden)[mask] > 8).mean() > 0.3
 
