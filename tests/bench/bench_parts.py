@@ -1,4 +1,4 @@
-"""The parts by themselves, held by pytest-benchmark: ``make bench`` compares them with the run before (``--benchmark-compare``)."""
+"""The parts by themselves, held by pytest-benchmark; ``make bench`` sets them beside the run before."""
 
 import pytest
 import torch
