@@ -1,8 +1,10 @@
 """Three routes to a higher ratio: cut more background, weigh it more, or add log k to the logit when all is trained."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from torch import Tensor
 
 from bgnb.data import ImageSet
 from bgnb.metrics import interval, loc_acc
@@ -39,18 +41,22 @@ def ranking(scores: dict[str, np.ndarray]) -> float:
     return float(((difference > 0) + 0.5 * (difference == 0)).mean())
 
 
-def judge(model: Network, imageset: ImageSet, run: Run, k: float = 1) -> dict:
-    """What a network gives after log ``k`` is added to its logits: median of F, ranking, Loc. Acc. with its interval."""
-    scores = {kind: shift(values, k) for kind, values in kind_scores(model, imageset, run).items()}
+def look(model: Network, imageset: ImageSet, run: Run) -> tuple[dict[str, np.ndarray], Tensor]:
+    """Backgroundness of 200 patches of each kind, and of all windows ``(n, rows, columns)``."""
     images = imageset.targets.to(next(model.parameters()).device)
-    windows = shift(score_windows(model, images, run.patch, run.stride), k)
-    maps = targetness(windows, run.patch, run.stride, imageset.size, run.overlap).cpu()
-    found = loc_acc(maps, imageset.masks)
+    return kind_scores(model, imageset, run), score_windows(model, images, run.patch, run.stride)
+
+
+def judge(scores: dict[str, np.ndarray], windows: Tensor, imageset: ImageSet, run: Run, k: float = 1) -> dict:
+    """What ``look`` saw, after log ``k`` is added to every logit: median of each kind, ranking, Loc. Acc. and its interval."""
+    scores = {kind: shift(values, k) for kind, values in scores.items()}
+    maps = targetness(shift(windows, k), run.patch, run.stride, imageset.size, run.overlap).cpu()
+    found = loc_acc(maps, imageset.masks.cpu())
     medians = {kind: float(np.median(values)) for kind, values in scores.items()}
     return medians | {"ranking": ranking(scores), "loc_acc": found.value, "interval": interval(found.hits)}
 
 
-def routes(imageset: ImageSet, run: Run, ratios=(1, 2, 4), seeds: int = 1, show: bool = True) -> list[dict]:
+def routes(imageset: ImageSet, run: Run, ratios: Sequence[float] = (1, 2, 4), seeds: int = 1, show: bool = True) -> list[dict]:
     """Every route to every ratio, for each seed, at equal updates.
 
     Args:
@@ -61,9 +67,11 @@ def routes(imageset: ImageSet, run: Run, ratios=(1, 2, 4), seeds: int = 1, show:
         A row for each: "route", "k", "seed", median backgroundness "P", "F", "N", "ranking", "loc_acc", "interval".
     """
     jobs = [(name, k, run.seed + i) for i in range(seeds) for k in ratios for name in ROUTES]
-    rows = []
+    rows, seen = [], {}
     for name, k, seed in progress(jobs, "networks", show):
         one = route(replace(run, seed=seed), name, k)
+        if one not in seen:  # at k = 1 all routes are one, and log k needs no network of its own
+            seen[one] = look(trained(imageset, one, show=False), imageset, one)
         added = k if name == "log k afterwards" else 1
-        rows.append({"route": name, "k": k, "seed": seed} | judge(trained(imageset, one, show=False), imageset, one, added))
+        rows.append({"route": name, "k": k, "seed": seed} | judge(*seen[one], imageset, one, added))
     return rows
