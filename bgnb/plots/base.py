@@ -129,6 +129,7 @@ def legend_above(figure: Figure, handles: Sequence | None = None, names: Sequenc
         found = {name: handle for ax in figure.axes for handle, name in zip(*ax.get_legend_handles_labels(), strict=True)}
         handles, names = list(found.values()), list(found)
     if not handles:
+        figure.suptitle(title, fontsize=TITLE)
         return
     size = SMALL + 1
     needed = [0.6 + 0.0078 * size * len(name) for name in names]  # inches, about

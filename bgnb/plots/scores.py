@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from bgnb.plots.base import KINDS_STYLE, LABEL, TITLE, array, legend_above, panels
+from bgnb.plots.base import KINDS_STYLE, LABEL, array, legend_above, panels
 from bgnb.tools import InputError
 
 
@@ -88,6 +88,5 @@ def draw_scores(
     axes[0, 0].set_ylim(0, 1.35 * top)
     axes[-1, 0].set_xlabel("backgroundness")
     figure.supylabel("relative frequency", fontsize=LABEL)
-    legend_above(figure)
-    figure.suptitle(title, fontsize=TITLE)
+    legend_above(figure, title=title)
     return figure
