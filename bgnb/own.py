@@ -97,7 +97,8 @@ class Upload(ipywidgets.VBox):
         try:
             with TemporaryDirectory() as folder:
                 sides = [
-                    unpack(w.value, Path(folder) / name) for w, name in ((self.targets, "with"), (self.backgrounds, "without"))
+                    unpack(self.targets.value, Path(folder) / "with"),
+                    unpack(self.backgrounds.value, Path(folder) / "without"),
                 ]
                 report = extract(*sides, Path(folder) / "out", self.run, show=False)
                 photos, maps = results(sides[0], Path(folder) / "out")

@@ -118,7 +118,7 @@ def draw_cut_outs(photos: Sequence[np.ndarray], maps: Sequence[np.ndarray], thre
     """
     n = min(n, len(photos))
     figure, axes = panels(3, n, height=6.4, height_ratios=[2, 2, 1.3])
-    for ax, photo, values in zip(axes[0], photos, maps, strict=False):
+    for ax, photo in zip(axes[0], photos, strict=False):
         show(ax, photo)
     for ax, photo, values in zip(axes[1], photos, maps, strict=False):
         alpha = (values >= threshold)[..., None]
