@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from bgnb.runs import describe
@@ -37,23 +38,8 @@ def first_picture(cache: str) -> float:
     import subprocess
 
     with tempfile.TemporaryDirectory() as folder:
-        options = [
-            "--size",
-            "128",
-            "--patch",
-            "24",
-            "--stride",
-            "4",
-            "--ratio",
-            "2",
-            "--epochs",
-            "20",
-            "--json",
-            "run.json",
-            "--picture",
-            "run.png",
-        ]
-        command = [sys.executable, "-m", "bgnb.cli", "run", *options]
+        options = "--size 128 --patch 24 --stride 4 --ratio 2 --epochs 20 --json run.json --picture run.png"
+        command = [sys.executable, "-m", "bgnb.cli", "run", *options.split()]
         clock = time.perf_counter()
         subprocess.run(command, cwd=folder, env=os.environ | {"BGNB_CACHE": cache}, check=True, capture_output=True)
         return time.perf_counter() - clock
@@ -79,9 +65,8 @@ def main(arguments: list[str]) -> None:
     if not lessons:
         sys.exit("python -m bgnb.times NOTEBOOKS [--once] [--into README.md]")
     once, rows = "--once" in arguments, []
-    for name, lap in [(p.stem, lambda cache, p=p: seconds(p, cache)) for p in lessons] + [("bgnb run", first_picture)] * (
-        not once
-    ):
+    laps = {path.stem: partial(seconds, path) for path in lessons} | ({} if once else {"bgnb run": first_picture})
+    for name, lap in laps.items():
         with tempfile.TemporaryDirectory() as cache:
             first = lap(cache)
             rows.append((name, first, first if once else lap(cache)))

@@ -56,7 +56,7 @@ def test_adding_log_k_moves_all_medians_and_no_ranking(easy_set):
     plain, moved = judge(kinds, windows, pictures, SMALL), judge(kinds, windows, pictures, SMALL, 3)
     assert moved["ranking"] == pytest.approx(plain["ranking"])
     logit = np.log(plain["N"] / (1 - plain["N"]))
-    assert moved["N"] == pytest.approx(1 / (1 + np.exp(-logit - np.log(3))))
+    assert moved["N"] == pytest.approx(1 / (1 + np.exp(-logit - np.log(3))), abs=1e-3)  # a median of two
 
 
 def test_routes_agree_at_one_and_are_told_apart_above(easy_set):

@@ -57,16 +57,7 @@ def test_nbval_runs_all_cells_and_solutions(tmp_path):
                 more = [f"\n{name} = {value!r}" for name, value in SMALL.items() if f"{name} = " in "".join(cell["source"])]
                 cell["source"] += more
         (tmp_path / path.name).write_text(json.dumps(book))
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "--nbval-lax",
-        "--nbval-current-env",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        str(tmp_path),
-    ]
+    options = ["--nbval-lax", "--nbval-current-env", "-q", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *options, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stdout[-3000:]
