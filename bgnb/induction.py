@@ -37,6 +37,8 @@ def ranking(scores: dict[str, np.ndarray]) -> float:
     >>> ranking({"P": np.array([0.1, 0.6]), "F": np.array([0.5, 0.9])})
     0.75
     """
+    if not (len(scores["F"]) and len(scores["P"])):
+        return float("nan")
     difference = scores["F"][:, None] - scores["P"][None]
     return float(((difference > 0) + 0.5 * (difference == 0)).mean())
 
@@ -52,7 +54,7 @@ def judge(scores: dict[str, np.ndarray], windows: Tensor, imageset: ImageSet, ru
     scores = {kind: shift(values, k) for kind, values in scores.items()}
     maps = targetness(shift(windows, k), run.patch, run.stride, imageset.size, run.overlap).cpu()
     found = loc_acc(maps, imageset.masks.cpu())
-    medians = {kind: float(np.median(values)) for kind, values in scores.items()}
+    medians = {kind: float(np.median(values)) if len(values) else float("nan") for kind, values in scores.items()}
     return medians | {"ranking": ranking(scores), "loc_acc": found.value, "interval": interval(found.hits)}
 
 

@@ -12,7 +12,7 @@ from bgnb.settings import Run
 from bgnb.tools import InputError
 from bgnb.training import fit
 
-SMALL = Run(size=32, patch=16, stride=4, epochs=4, batch=16, device="cpu", precision="fp32")
+SMALL = Run(size=64, patch=16, stride=8, epochs=4, batch=16, device="cpu", precision="fp32")
 
 
 @pytest.mark.parametrize("weight", [0.5, 4])
@@ -29,7 +29,7 @@ def test_a_loss_weight_counts_each_background_patch_so_often_and_the_mean_weight
 
 
 def test_a_weight_of_one_changes_no_bit(easy_set):
-    plain, one = (fit(easy_set(), run, show=False) for run in (SMALL, Run(**{**vars(SMALL), "background_weight": 1.0})))
+    plain, one = (fit(easy_set(size=64), run, show=False) for run in (SMALL, Run(**{**vars(SMALL), "background_weight": 1.0})))
     assert plain.losses == one.losses
     with pytest.raises(InputError, match="background_weight 0"):
         Run(background_weight=0)
@@ -51,7 +51,7 @@ def test_all_routes_get_as_many_updates():
 
 
 def test_adding_log_k_moves_all_medians_and_no_ranking(easy_set):
-    pictures = easy_set(images=8)
+    pictures = easy_set(images=8, size=64)
     kinds, windows = look(fit(pictures, SMALL, show=False), pictures, SMALL)
     plain, moved = judge(kinds, windows, pictures, SMALL), judge(kinds, windows, pictures, SMALL, 3)
     assert moved["ranking"] == pytest.approx(plain["ranking"])
@@ -60,7 +60,7 @@ def test_adding_log_k_moves_all_medians_and_no_ranking(easy_set):
 
 
 def test_routes_agree_at_one_and_are_told_apart_above(easy_set):
-    rows = routes(easy_set(images=8), SMALL, (1, 4), seeds=2, show=False)
+    rows = routes(easy_set(images=8, size=64), SMALL, (1, 4), seeds=2, show=False)
     assert len(rows) == 3 * 2 * 2 and {row["seed"] for row in rows} == {0, 1}
     for seed in (0, 1):
         at_one = [{**row, "route": ""} for row in rows if row["k"] == 1 and row["seed"] == seed]

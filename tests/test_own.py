@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from bgnb.settings import Run
 from bgnb.tools import InputError
 from bgnb.widgets import ERROR
 
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 QUICK = Run(size=48, patch=16, stride=8, epochs=1)
 
 
@@ -33,7 +35,7 @@ def test_the_zip_is_opaque_where_the_map_reaches_the_threshold():
 def uploaded(folder):
     """The files of a folder as a FileUpload holds them."""
     return [
-        {"name": f.name, "type": "image/png", "size": f.stat().st_size, "content": f.read_bytes(), "last_modified": 0}
+        {"name": f.name, "type": "image/png", "size": f.stat().st_size, "content": f.read_bytes(), "last_modified": LONG_AGO}
         for f in sorted(folder.iterdir())
     ]
 
@@ -53,7 +55,7 @@ def test_nothing_chosen_or_no_picture_is_a_sentence(photos):
     widget = own.Upload(QUICK)
     widget.begin.click()
     assert ERROR in widget.line.value and "choose some first" in widget.line.value and not widget.begin.disabled
-    broken = [{"name": "x.png", "type": "image/png", "size": 3, "content": b"no!", "last_modified": 0}]
+    broken = [{"name": "x.png", "type": "image/png", "size": 3, "content": b"no!", "last_modified": LONG_AGO}]
     widget.targets.set_trait("value", tuple(broken))
     widget.backgrounds.set_trait("value", tuple(uploaded(photos / "backgrounds/forest")))
     widget.begin.click()
