@@ -148,6 +148,8 @@ def draw_intervals(values: Mapping[str, tuple[float, float, float]], xlabel: str
     ax.set(yticks=range(len(values)), yticklabels=list(values), xlabel=xlabel)
     ax.invert_yaxis()
     ax.grid(axis="x", alpha=0.3)
+    if ax.get_xlim()[0] < 0:
+        ax.axvline(0, color="0.1", lw=1.5)
     ends = [(low, high) for _, low, high in values.values()]
     pairs = [(a, b) for i, a in enumerate(ends) for b in ends[i + 1 :]]
     figure.numbers = {"pairs": len(pairs), "apart": sum(a[1] < b[0] or b[1] < a[0] for a, b in pairs)}
@@ -168,10 +170,12 @@ def draw_lines(
     for (name, y), colour, marker, style in zip(lines.items(), SERIES, "osXD^v", ("-", "--", ":", "-.", "-", "--"), strict=False):
         ax.plot(x, y, color=colour, marker=None if many else marker, ls=style, lw=2 if many else 3, ms=9, label=name)
         figure.numbers[name] = max(y)
-    for name, place in (marks or {}).items():
+    for i, (name, place) in enumerate((marks or {}).items()):
         ax.axvline(place, color="0.35", lw=1.5, ls="--")
-        ax.annotate(name, (place, 0.03), xycoords=("data", "axes fraction"), xytext=(5, 0), textcoords="offset points",
-                    fontsize=SMALL, color="0.35")  # fmt: skip
+        options = dict(xycoords=("data", "axes fraction"), xytext=(5, 0), textcoords="offset points", color="0.2")
+        ax.annotate(name, (place, 0.95 - 0.09 * i), fontsize=SMALL + 1, backgroundcolor="white", **options)
+    if len(x) <= 8:  # a few settings: name each, and begin at 0, or differences look larger than they are
+        ax.set(xticks=list(x), ylim=(0, 1.1 * max(0.1, max(map(max, lines.values())))))
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.grid(alpha=0.3)
     legend_above(figure)
