@@ -45,7 +45,7 @@ def test_uploaded_photos_are_cut_out_and_can_be_taken_away(photos):
     widget.targets.set_trait("value", tuple(uploaded(photos / "targets/cat")))
     widget.backgrounds.set_trait("value", tuple(uploaded(photos / "backgrounds/forest")))
     widget.begin.click()
-    assert ERROR not in widget.line.value and widget.picture.value.startswith(b"\x89PNG")
+    assert ERROR not in widget.line.value and bytes(widget.picture.value).startswith(b"\x89PNG")
     assert 0 < widget.figure.numbers["share"] < 1
     (link,) = widget.link.children
     assert 'download="cutouts.zip"' in link.value and "base64," in link.value

@@ -26,7 +26,7 @@ CASES = [(path, name) for path in NOTEBOOKS for name in declared(path)]
 def seen(value) -> bytes:
     """What a notebook would show of a value."""
     if isinstance(value, Slides):
-        return value.line.value.encode() + value.picture.value
+        return value.line.value.encode() + bytes(value.picture.value)
     return value._repr_png_() if hasattr(value, "_repr_png_") else repr(value).encode()
 
 
