@@ -63,7 +63,7 @@ def line_boundary(ratio: float, pi: float, distance: float, spread: float = 1.0)
     background outweighs the wrong labels exactly. Minus infinity, nothing is background, up to r = 1 - pi.
 
     >>> line_boundary(1, 0.3, distance=3), round(line_boundary(4, 0.3, distance=3), 2), line_boundary(0.5, 0.3, distance=3)
-    (1.5, 2.34, -inf)
+    (1.5, 2.3, -inf)
     """
     left = ratio - (1 - pi)
     return distance / 2 + spread**2 / distance * math.log(left / pi) if left > 0 else -math.inf
