@@ -1,4 +1,7 @@
-"""The command line: ``bgnb run``, ``extract``, ``sweep``. Results go to files or standard output, all else to standard error."""
+"""The command line: ``bgnb run``, ``extract``, ``sweep``, ``rerun``, ``check``.
+
+Results go to files or standard output, all else to standard error.
+"""
 
 import errno
 import json
@@ -105,6 +108,34 @@ def sweep(grid: tyro.conf.Positional[Path], out: Path | None = None, jobs: int =
     print(text)
 
 
+def rerun(
+    notebook: tyro.conf.Positional[Path],
+    parameter: Annotated[tuple[tuple[str, str], ...], tyro.conf.UseAppendAction, tyro.conf.arg(aliases=["-p"])] = (),
+    out: Path = Path("out"),
+) -> None:
+    """Run a notebook with other parameters; the executed copy is written only if nothing went wrong, sliders included.
+
+    Args:
+        notebook: a lesson, or any notebook with one cell tagged parameters.
+        parameter: NAME VALUE, as often as needed; unknown names and values of another type are refused.
+        out: folder for the executed copy, which carries the environment in its metadata.
+    """
+    from bgnb.rerun import rerun as rerun_notebook
+
+    say(f"wrote {rerun_notebook(notebook, parameter, out)}")
+
+
+def check() -> None:
+    """Is everything ready? Versions, device, threads, cache, kernel: each ok, or what to do. Status 1 if there is something."""
+    from bgnb.check import findings
+
+    ready = True
+    for what, words, ok in findings():
+        ready &= ok
+        print(f"{'ok     ' if ok else 'TO DO  '}{what:9} {words}", flush=True)
+    sys.exit(0 if ready else 1)
+
+
 def check_writable(path: Path | None) -> None:
     """InputError now rather than after minutes of training, where a file cannot be written."""
     if path is None:
@@ -135,7 +166,7 @@ def main(arguments: list[str] | None = None) -> None:
     keep_memory()
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {"run": run, "extract": extract, "sweep": sweep},
+            {"run": run, "extract": extract, "sweep": sweep, "rerun": rerun, "check": check},
             prog="bgnb",
             args=arguments,
             description="Find an animal in photos with nothing but image-level labels.",

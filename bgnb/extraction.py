@@ -15,9 +15,9 @@ from bgnb.data import ImageSet
 from bgnb.data.folders import in_threads, photo_files, read_photo, square, stack
 from bgnb.metrics import threshold_without_masks
 from bgnb.networks import Network
+from bgnb.runs import trained
 from bgnb.settings import Run
 from bgnb.tools import InputError, progress
-from bgnb.training import fit
 from bgnb.windows import localise
 
 TARGET_PATCHES = 1920  # an epoch of the paper: 8 from each of 240 target images
@@ -74,7 +74,7 @@ def extract(
     run = replace(
         run, source=str(targets), per_image=min(MOST_PER_PHOTO, max(8, -(-TARGET_PATCHES // len(files[0])))), images=None
     )
-    model = fit(imageset, run, show=show)
+    model = trained(imageset, run, show=show)
     maps = [map_photo(model, read_photo(file), run) for file in progress(files[0], "maps", show)]
     chosen = threshold_without_masks(maps) if threshold is None else threshold
     report = {

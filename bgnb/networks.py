@@ -39,23 +39,30 @@ class Network(nn.Module):
         return self.head(self.trunk(self.normalise(pixels)))[:, 0].float()
 
     def folded(self) -> "Network":
-        """The same function for inference, batch norms folded into the convolutions before them; for evaluation mode."""
+        """The same function for inference, batch norms folded into the convolutions before them; for evaluation mode.
+
+        Made once for the same weights.
+        """
         from torch.fx.experimental.optimization import fuse
 
-        lean = Network(fuse(self.trunk), self.head.in_channels, self.step, self.padding)
-        lean.head = self.head
-        return lean.to(self.mean.device, memory_format=torch.channels_last).eval()
+        key = [(tensor.device, tensor._version) for tensor in self.state_dict(keep_vars=True).values()]
+        if key != self.__dict__.get("_folded_key"):
+            lean = Network(fuse(self.trunk), self.head.in_channels, self.step, self.padding)
+            lean.head = self.head
+            lean = lean.to(self.mean.device, memory_format=torch.channels_last).eval()
+            self.__dict__.update(_folded_key=key, _folded=lean)  # past nn.Module, which would take it for a part of itself
+        return self.__dict__["_folded"]
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """uint8 ``(n, 3, H, W)`` -> mean 0, deviation 1 over ImageNet, channels last; other dtypes pass unchanged."""
         if pixels.dtype != torch.uint8:
             return pixels
-        kind, width = pixels.device.type, pixels.shape[3]
+        kind, (height, width) = pixels.device.type, pixels.shape[2:]
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32
-        # One long row of R G B R G B ... at a time: broadcasting over 3 colours would take four times as long.
-        rows = pixels.permute(0, 2, 3, 1).flatten(2).to(dtype)
-        rows = (rows - self.mean.to(dtype).repeat(width)) * (1 / self.std).to(dtype).repeat(width)
-        return rows.unflatten(2, (width, 3)).permute(0, 3, 1, 2)
+        # Each picture as one long row of R G B R G B ...: broadcasting over 3 colours would take many times as long.
+        rows = pixels.permute(0, 2, 3, 1).flatten(1).to(dtype)
+        scale, shift = (t.to(dtype).repeat(height * width) for t in (1 / self.std, -self.mean / self.std))
+        return torch.addcmul(shift, rows, scale).unflatten(1, (height, width, 3)).permute(0, 3, 1, 2)
 
 
 def whole_tiny() -> Network:

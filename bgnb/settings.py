@@ -47,6 +47,8 @@ class Run:
     """pixels from one window to the next"""
     ratio: float = 1
     """background patches for each target patch: the paper's BGx1, x2, x4"""
+    background_weight: float = 1
+    """weight of a background patch in the loss, on top of the ratio"""
     per_image: int = 8
     """patches cut from every target image in an epoch"""
     net: str = "tiny"
@@ -95,7 +97,7 @@ class Run:
             raise InputError(f"patch {self.patch}: larger than the images of {self.size} pixels")
         if not 1 <= self.stride <= self.patch:
             raise InputError(f"stride {self.stride}: must lie in 1 ... {self.patch} (the patch), else windows leave gaps")
-        for name in ("ratio", "per_image", "epochs", "batch", "lr"):
+        for name in ("ratio", "background_weight", "per_image", "epochs", "batch", "lr"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} {getattr(self, name)}: must be above 0")
         for name in ("momentum", "weight_decay", "seed"):

@@ -1,4 +1,11 @@
-"""What probability theory says before any training."""
+"""What probability theory says before any training: what the ratio of background does to the best possible classifier.
+
+All of it is ours, not the paper's (FACTS, "Closed form"). pi is the share of target-image patches that show the target.
+"""
+
+import math
+
+import numpy as np
 
 
 def bayes_backgroundness(ratio: float, pi: float) -> float:
@@ -15,3 +22,57 @@ def bayes_backgroundness(ratio: float, pi: float) -> float:
     [0.59, 0.74, 0.85]
     """
     return ratio / (ratio + 1 - pi)
+
+
+def shift(backgroundness, factor: float):
+    """Add log ``factor`` to the logit: what a ratio ``factor`` times as high does to a perfect classifier.
+
+    Order is kept: no patch overtakes another.
+
+    Args:
+        backgroundness: a number, array or tensor in [0, 1]. factor: > 0.
+
+    >>> round(shift(bayes_backgroundness(1, 0.3), 4), 2)  # from ratio 1 to ratio 4
+    0.85
+    """
+    return factor * backgroundness / (1 + (factor - 1) * backgroundness)
+
+
+def bell(x, middle: float, spread: float = 1.0):
+    """Density of a normal distribution at ``x``."""
+    return np.exp(-(((np.asarray(x, float) - middle) / spread) ** 2) / 2) / (spread * math.sqrt(2 * math.pi))
+
+
+def line_backgroundness(x, ratio: float, pi: float, distance: float, spread: float = 1.0):
+    """Exact backgroundness on a line where background lies around 0 and the target around ``distance``.
+
+    A patch is one number. N and F are normal around 0, P around ``distance``, all with the same ``spread``. Labelled
+    background: r times N. Labelled target: pi times P and 1 - pi times F. Backgroundness is the first over the sum.
+
+    >>> round(float(line_backgroundness(-9, ratio=2, pi=0.3, distance=3)), 4) == round(bayes_backgroundness(2, 0.3), 4)
+    True
+    """
+    away = (np.asarray(x, float) - distance / 2) * distance / spread**2  # log of P's density over N's, exact for equal spreads
+    return ratio / (ratio + (1 - pi) + pi * np.exp(away))
+
+
+def line_boundary(ratio: float, pi: float, distance: float, spread: float = 1.0) -> float:
+    """Where backgroundness is 1/2 on that line: distance / 2 + (spread^2 / distance) log((r - (1 - pi)) / pi).
+
+    Left of it a patch is called background, right of it target. At ratio 1 it lies in the middle for every pi: as much true
+    background outweighs the wrong labels exactly. Minus infinity, nothing is background, up to r = 1 - pi.
+
+    >>> line_boundary(1, 0.3, distance=3), round(line_boundary(4, 0.3, distance=3), 2), line_boundary(0.5, 0.3, distance=3)
+    (1.5, 2.3, -inf)
+    """
+    left = ratio - (1 - pi)
+    return distance / 2 + spread**2 / distance * math.log(left / pi) if left > 0 else -math.inf
+
+
+def share_below(x: float, middle: float, spread: float = 1.0) -> float:
+    """Share of a normal distribution that lies left of ``x``.
+
+    >>> share_below(3, middle=3), share_below(-math.inf, 0)
+    (0.5, 0.0)
+    """
+    return 0.5 * (1 + math.erf((x - middle) / (spread * math.sqrt(2))))

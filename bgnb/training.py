@@ -67,12 +67,14 @@ def fit(
     digest = pictures_digest(imageset) + (repr(given) if given else "") if checkpoint else ""
     losses = resume(checkpoint, run, digest, model, optimiser, generator) if checkpoint else []
     bar = progress(range(len(losses), run.epochs_run), "training", show, initial=len(losses), total=run.epochs_run)
+    weight = None if run.background_weight == 1 else torch.tensor(float(run.background_weight), device=device)
+    scale = (1 + run.ratio) / (1 + run.ratio * run.background_weight)  # keeps the mean weight, and so the step, at 1
     model.train()
 
     def update(pixels: Tensor, label: Tensor) -> Tensor:
         with autocast(device, dtype):
             logit = model(pixels)
-        loss = binary_cross_entropy_with_logits(logit, label)
+        loss = binary_cross_entropy_with_logits(logit, label, pos_weight=weight) * scale
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -24,6 +24,7 @@ NEEDED = {}
 for line in [
     *PROJECT["dependencies"],
     *PROJECT["optional-dependencies"]["test"],
+    *PROJECT["optional-dependencies"]["class"],
     *PROJECT["optional-dependencies"]["dev"],
 ]:
     requirement = Requirement(line)

@@ -1,83 +1,57 @@
-"""A slider in a real JupyterLab, moved by keyboard in a real browser: the picture and its number change."""
+"""A slider in a real JupyterLab and in a real Voila, moved by keyboard in a real browser: the picture and its number change."""
 
-import json
 import os
-import shutil
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
-from pathlib import Path
 
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+from bgnb.classroom import environment, voila_command, write_copies
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium"),
-]
+from .conftest import fast_copies, free_port, move_by_keyboard, serving
 
 
 @pytest.fixture
 def lab(tmp_path):
-    """JupyterLab on a copy of the lessons with ``fast = True``: its address."""
-    for path in NOTEBOOKS.glob("*.ipynb"):
-        book = json.loads(path.read_text())
-        for cell in book["cells"]:
-            if "parameters" in cell["metadata"].get("tags", []):
-                cell["source"] = "".join(cell["source"]).replace("fast = False", "fast = True")
-        (tmp_path / path.name).write_text(json.dumps(book))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
-        "--no-browser",
-        "--allow-root",
-        f"--port={port}",
-        "--IdentityProvider.token=class",
-    ]
-    server = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"{address}/api/status?token=class", timeout=2)
-                break
-            except OSError:
-                time.sleep(0.5)
+    """JupyterLab on fast copies of the lessons: its address."""
+    folder, port = fast_copies(tmp_path), free_port()
+    options = ["--no-browser", "--allow-root", f"--port={port}", "--IdentityProvider.token=class"]
+    address = f"http://127.0.0.1:{port}"
+    with serving([sys.executable, "-m", "jupyterlab", *options], f"{address}/api/status?token=class", cwd=folder):
         yield address
-    finally:
-        server.terminate()
-        server.wait(20)
 
 
-def test_a_slider_moves_by_keyboard_in_jupyterlab(lab):
-    from playwright.sync_api import expect, sync_playwright
+@pytest.fixture
+def voila(tmp_path):
+    """Voila, as a class gets it, on fast student copies."""
+    (tmp_path / "lessons").mkdir()
+    write_copies(fast_copies(tmp_path), tmp_path / "lessons")
+    port = free_port()
+    command = voila_command(tmp_path / "lessons", port, "class", "127.0.0.1", [])
+    address = f"http://127.0.0.1:{port}"
+    with serving(command, f"{address}/login", cwd=tmp_path, env=os.environ | environment()):
+        yield address
 
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.goto(f"{lab}/lab/tree/01_patch_taxonomy.ipynb?token=class")
-        expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=90_000)
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        page.wait_for_timeout(1000)
-        expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=180_000)
-        handle = page.locator(".noUi-handle").first
-        handle.scroll_into_view_if_needed(timeout=60_000)
-        readout, image = page.locator(".widget-readout").first, page.locator(".widget-image").first
-        number, source = readout.inner_text(), image.get_attribute("src")
-        handle.focus()
-        page.keyboard.press("ArrowRight")
-        expect(readout).not_to_have_text(number, timeout=20_000)
-        expect(image).not_to_have_attribute("src", source, timeout=60_000)
-        assert float(readout.inner_text()) > float(number)
-        if folder := os.environ.get("BGNB_SCREENSHOTS"):
-            page.screenshot(path=f"{folder}/01_lab.png")
-        browser.close()
+
+def test_a_slider_moves_by_keyboard_in_jupyterlab(lab, page):
+    from playwright.sync_api import expect
+
+    page.goto(f"{lab}/lab/tree/01_patch_taxonomy.ipynb?token=class")
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=90_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.wait_for_timeout(1000)
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=180_000)
+    move_by_keyboard(page, "01_lab")
+
+
+def test_a_slider_moves_by_keyboard_in_voila_which_asks_for_a_token_and_nobody_else(voila, page):
+    page.goto(f"{voila}/voila/render/01_patch_taxonomy.ipynb")
+    assert "/login" in page.url and not page.locator(".noUi-handle").count()
+    page.goto(f"{voila}/?token=class")
+    assert page.get_by_role("link", name="01_patch_taxonomy.ipynb").is_visible()
+    page.goto(f"{voila}/voila/render/01_patch_taxonomy.ipynb?token=class")
+    move_by_keyboard(page, "01_voila")
+    shown = page.locator("body").inner_text()
+    assert "Guess first" in shown and "Your turn" in shown
+    assert "import torch" not in shown and "Solution" not in shown  # neither code nor answers
+    assert page.asked == []

@@ -8,6 +8,7 @@ from pathlib import Path
 import papermill
 import pytest
 
+from bgnb.rerun import widget_errors
 from bgnb.widgets import ERROR
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -16,12 +17,6 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def notebook(request) -> Path:
     return request.param
-
-
-def lesson(number: str) -> Path:
-    """The lesson of that number."""
-    [path] = [path for path in NOTEBOOKS if path.stem.startswith(number)]
-    return path
 
 
 def cells(path: Path, kind: str = "code", tag: str | None = None) -> list[str]:
@@ -42,10 +37,8 @@ def execute(path: Path, folder: Path, **parameters) -> dict:
 
 def errors(executed: dict) -> list[str]:
     """What went wrong in callbacks: papermill itself does not see it."""
-    text = json.dumps([executed["metadata"].get("widgets", {}), [c.get("outputs") for c in executed["cells"]]])
-    states = executed["metadata"].get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
-    raised = [o for s in states.values() for o in s.get("state", {}).get("outputs", []) if o["output_type"] == "error"]
-    return [ERROR] * text.count(ERROR) + [o["ename"] for o in raised]
+    text = json.dumps([c.get("outputs") for c in executed["cells"]])
+    return [ERROR] * text.count(ERROR) + widget_errors(executed)
 
 
 def pictures(executed: dict) -> list[str]:
@@ -55,8 +48,8 @@ def pictures(executed: dict) -> list[str]:
 
 
 def test_there_are_lessons():
-    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{i:02d}" for i in range(len(NOTEBOOKS))]
-    assert len(NOTEBOOKS) >= 4
+    numbers = [int(path.stem[:2]) for path in NOTEBOOKS]
+    assert len(set(numbers)) == len(numbers) and set(numbers) <= set(range(9)) and {1, 2, 3, 4, 6, 7, 8} <= set(numbers)
 
 
 def test_one_parameters_cell_of_commented_literals(notebook):
@@ -77,7 +70,8 @@ def test_short_cells_no_output_and_exercises_with_solutions(notebook):
     for cell in content["cells"]:
         if cell["cell_type"] == "code":
             assert not cell["outputs"] and cell["execution_count"] is None
-            assert len([line for line in "".join(cell["source"]).splitlines() if line.strip()]) <= 15
+            longest = 18 if "parameters" in cell["metadata"].get("tags", []) else 15
+            assert len([line for line in "".join(cell["source"]).splitlines() if line.strip()]) <= longest
     exercises = next(text for text in cells(notebook, "markdown") if text.startswith("## Exercises"))
     solutions = cells(notebook, "markdown", "solution") + cells(notebook, "code", "solution")
     assert all(f"\n{i}. " in exercises for i in (1, 2, 3)) and len(solutions) == 3
@@ -86,31 +80,19 @@ def test_short_cells_no_output_and_exercises_with_solutions(notebook):
 def test_runs_from_any_folder_without_an_error_in_any_slider(notebook, tmp_path):
     executed = execute(notebook, tmp_path)
     assert errors(executed) == []
-    assert len(pictures(executed)) >= 4
+    assert len(pictures(executed)) >= (3 if notebook.stem[:2] == "08" else 4)
+    # What a lesson derives by hand and what the package does are the same; it prints the difference.
+    text = "".join("".join(o.get("text", "")) for c in executed["cells"] for o in c.get("outputs", []))
+    differences = [float(line.split(": ")[1]) for line in text.splitlines() if line.startswith("largest difference")]
+    assert bool(differences) == (notebook.stem[:2] in ("01", "03", "04", "08"))
+    assert max(differences, default=0) < 1e-4
     assert [p.name for p in tmp_path.iterdir()] == ["out.ipynb"]  # a lesson leaves nothing behind
-
-
-def test_a_parameter_changes_the_pictures(tmp_path):
-    folders = [tmp_path / name for name in "ab"]
-    for folder in folders:
-        folder.mkdir()
-    one, two = (execute(lesson("01"), f, target=t) for f, t in zip(folders, ("cat", "owl"), strict=True))
-    assert pictures(one)[0] != pictures(two)[0]
-
-
-def test_the_notebooks_own_function_is_the_packages(tmp_path):
-    """Lesson 01 derives the share of target pixels, lesson 03 the map: both print their difference to bgnb."""
-    for number in ("01", "03"):
-        executed = execute(lesson(number), tmp_path)
-        text = "".join("".join(o.get("text", "")) for c in executed["cells"] for o in c.get("outputs", []))
-        differences = [float(line.split(": ")[1]) for line in text.splitlines() if line.startswith("largest difference")]
-        assert differences and max(differences) < 1e-4
 
 
 @pytest.mark.photos
 @pytest.mark.skipif("BGNB_PHOTOS" not in os.environ, reason="BGNB_PHOTOS names no folder of real photographs")
 def test_runs_on_real_photographs(tmp_path):
-    executed = execute(lesson("03"), tmp_path, source=os.environ["BGNB_PHOTOS"], compose=True)
+    executed = execute(next(p for p in NOTEBOOKS if p.stem[:2] == "03"), tmp_path, source=os.environ["BGNB_PHOTOS"], compose=True)
     assert errors(executed) == []
 
 

@@ -41,7 +41,7 @@ def draw_dials(target: str = "cat", scene: str = "forest", size: int = 192, inde
     ``seam`` is shown as an enlarged corner of the border; ``variety`` as other pictures, for it says how much they differ.
 
     >>> draw_dials(size=16).size
-    (128, 186)
+    (124, 186)
     """
     line, left = 20, 44
     height, width = size + line, size + GAP

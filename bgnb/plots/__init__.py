@@ -1,0 +1,37 @@
+"""Every figure of the lessons and of the command line: plain functions ``draw_*(...) -> Figure``.
+
+A figure is made without pyplot: nothing is shown twice and nothing stays open. Some carry what they show as numbers, in
+``figure.numbers``, so that prose and tests need not read them off the picture. Photos are ``(3, H, W)`` uint8 tensors,
+maps ``(H, W)`` in [0, 1], masks ``(H, W)`` bool, on any device.
+"""
+
+from bgnb.plots.base import (
+    BACKGROUNDNESS,
+    KINDS_STYLE,
+    MASK,
+    OUTLINE,
+    TARGETNESS,
+    Drawing,
+    array,
+    cut_out,
+    outline,
+    panels,
+    picture,
+    png,
+    save,
+    show,
+    talk,
+)
+from bgnb.plots.induction import draw_line, draw_routes
+from bgnb.plots.maps import draw_compare, draw_cover, draw_curve, draw_gallery, draw_map
+from bgnb.plots.patches import draw_kind_strip, draw_noise_curve, draw_patches, frame, key, kind_of, noise_rate
+from bgnb.plots.scores import draw_losses, draw_medians, draw_scores
+from bgnb.plots.tables import draw_choice, draw_cut_outs, draw_heat, draw_intervals, draw_lines
+
+__all__ = [
+    "BACKGROUNDNESS", "KINDS_STYLE", "MASK", "OUTLINE", "TARGETNESS", "Drawing", "array", "cut_out", "draw_choice",
+    "draw_compare", "draw_cover", "draw_curve", "draw_cut_outs", "draw_gallery", "draw_heat", "draw_intervals",
+    "draw_kind_strip", "draw_line", "draw_lines", "draw_losses", "draw_map", "draw_medians", "draw_noise_curve",
+    "draw_patches", "draw_routes", "draw_scores", "frame", "key", "kind_of", "noise_rate", "outline", "panels", "picture",
+    "png", "save", "show", "talk",
+]  # fmt: skip

@@ -1,0 +1,92 @@
+"""A browser, and servers of their own for the lessons: JupyterLab and Voila."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium"))
+
+
+def fast_copies(folder: Path) -> Path:
+    """The lessons with ``fast = True``."""
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        book = json.loads(path.read_text())
+        for cell in book["cells"]:
+            if "parameters" in cell["metadata"].get("tags", []):
+                cell["source"] = "".join(cell["source"]).replace("fast = False", "fast = True")
+        (folder / path.name).write_text(json.dumps(book))
+    return folder
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def serving(command: list[str], address: str, **options):
+    """A server while it is needed, from when it answers."""
+    log = subprocess.DEVNULL
+    server = subprocess.Popen(command, stdout=log, stderr=log, **options)
+    try:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(address, timeout=2)
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture
+def page():
+    """A page of chromium; ``page.asked`` lists the addresses of other machines that it asked for."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.asked = []
+        page.on(
+            "request", lambda r: page.asked.append(r.url) if r.url.startswith("http") and "//127.0.0.1" not in r.url else None
+        )
+        yield page
+        browser.close()
+
+
+def move_by_keyboard(page, name: str) -> None:
+    """Push the page's first slider one step to the right: its number and its picture change."""
+    from playwright.sync_api import expect
+
+    handle = page.locator(".noUi-handle").first
+    handle.scroll_into_view_if_needed(timeout=90_000)
+    readout, image = page.locator(".widget-readout").first, page.locator(".widget-image").first
+    number, source = readout.inner_text(), image.get_attribute("src")
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    expect(readout).not_to_have_text(number, timeout=20_000)
+    expect(image).not_to_have_attribute("src", source, timeout=60_000)
+    assert float(readout.inner_text()) > float(number)
+    assert page.locator(".widget-label").first.inner_text()
+    if folder := os.environ.get("BGNB_SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/{name}.png")
