@@ -77,7 +77,8 @@ def plain_style():
 @pytest.mark.parametrize(("path", "name"), CASES, ids=[f"{path.stem[:2]}-{name}" for path, name in CASES])
 def test_the_parameter_changes_what_the_lesson_shows(path, name, usual):
     assert OTHER[name] != SMALL.get(name, declared(path)[name])
-    pairs = itertools.zip_longest(usual(path), outputs(path, **{name: OTHER[name]}))
+    more = {"epochs": 2} if name == "equal_updates" else {}  # a single epoch cannot be cut short
+    pairs = itertools.zip_longest(outputs(path, **more) if more else usual(path), outputs(path, **more, **{name: OTHER[name]}))
     assert any(one != two for one, two in pairs)  # stops at the first difference
 
 
