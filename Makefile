@@ -21,6 +21,8 @@ help:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable '.[test,class,dev]'
+	@# JupyterLab would ask at its first start whether it may fetch news.
+	@$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" 2>/dev/null
 	@touch $@
 
 run: .venv/ready
@@ -30,9 +32,7 @@ run: .venv/ready
 test: .venv/ready
 	$(BIN)/python -m pytest
 
-# The news of JupyterLab are off: no question at the start, nothing asked of other servers.
 lab: .venv/ready
-	$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" 2>/dev/null
 	$(BIN)/jupyter lab notebooks
 
 # Ratios in one table, then how cost grows (figures/cost_growth.png), then the parts, compared with the last run of this machine.
