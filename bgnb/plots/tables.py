@@ -172,8 +172,9 @@ def draw_lines(
         figure.numbers[name] = max(y)
     for i, (name, place) in enumerate((marks or {}).items()):
         ax.axvline(place, color="0.35", lw=1.5, ls="--")
-        options = dict(xycoords=("data", "axes fraction"), xytext=(5, 0), textcoords="offset points", color="0.2")
-        ax.annotate(name, (place, 0.95 - 0.09 * i), fontsize=SMALL + 1, backgroundcolor="white", **options)
+        side = dict(ha="right", xytext=(-5, 0)) if i == 0 else dict(ha="left", xytext=(5, 0))
+        options = dict(xycoords=("data", "axes fraction"), textcoords="offset points", color="0.2", fontsize=SMALL + 1)
+        ax.annotate(name, (place, 0.93), **options, **side)
     if len(x) <= 8:  # a few settings: name each, and begin at 0, or differences look larger than they are
         ax.set(xticks=list(x), ylim=(0, 1.1 * max(0.1, max(map(max, lines.values())))))
     ax.set(xlabel=xlabel, ylabel=ylabel)
