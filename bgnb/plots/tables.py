@@ -172,7 +172,7 @@ def draw_lines(
         figure.numbers[name] = max(y)
     for i, (name, place) in enumerate((marks or {}).items()):
         ax.axvline(place, color="0.35", lw=1.5, ls="--")
-        side = dict(ha="right", xytext=(-5, 0)) if i == 0 else dict(ha="left", xytext=(5, 0))
+        side = dict(ha="right", xytext=(-8, 0)) if i == 0 else dict(ha="left", xytext=(9, 0))
         options = dict(xycoords=("data", "axes fraction"), textcoords="offset points", color="0.2", fontsize=SMALL + 1)
         ax.annotate(name, (place, 0.93), **options, **side)
     if len(x) <= 8:  # a few settings: name each, and begin at 0, or differences look larger than they are
