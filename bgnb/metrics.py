@@ -83,16 +83,29 @@ def pixel_counts(maps: Tensor, masks: Tensor, thresholds: Sequence[float]) -> tu
     edges = torch.as_tensor(thresholds, dtype=maps.dtype, device=maps.device)
     if (edges.diff() <= 0).any():
         raise InputError("thresholds: must increase")
-    bins = 2 * (len(edges) + 1)
-    # Image by image: the bins of one stay in the processor's cache, which is faster than all at once.
-    counts = torch.stack(
-        [
-            torch.bincount((torch.bucketize(values, edges, right=True) * 2 + mask).flatten(), minlength=bins)
-            for values, mask in zip(maps, masks, strict=True)
-        ]
-    )
-    above = counts.view(len(maps), -1, 2).flip(1).cumsum(1).flip(1)[:, 1:]
-    return above[..., 1], above[..., 0]
+    bins = len(edges) + 1
+    number = bin_number(maps, edges).add_(masks, alpha=bins)  # first an image's bins off the target, then those on it
+    number += 2 * bins * torch.arange(len(maps), dtype=number.dtype, device=maps.device)[:, None, None]
+    counts = torch.bincount(number.flatten(), minlength=2 * bins * len(maps)).view(len(maps), 2, bins)
+    above = counts.flip(2).cumsum(2).flip(2)[:, :, 1:]
+    return above[:, 1], above[:, 0]
+
+
+def bin_number(maps: Tensor, edges: Tensor) -> Tensor:
+    """How many of the increasing ``edges`` each value in [0, 1] reaches, int; 0, 1/K, 2/K ... are found by multiplication, fast.
+
+    >>> bin_number(torch.tensor([0.0, 0.05, 0.3, 1.0]), torch.arange(20) / 20).tolist()
+    [1, 2, 7, 20]
+    """
+    count = len(edges)
+    if not 16 <= count <= 4096 or not torch.equal(edges, (torch.arange(count, device=edges.device) / count).to(edges.dtype)):
+        return torch.bucketize(maps, edges, right=True)
+    scaled = maps.flatten() * count
+    number = scaled.int()
+    near = (scaled.sub_(number).sub_(0.5).abs_() > 0.499).nonzero()[:, 0]  # where rounding has its say, the edges decide
+    number += 1
+    number[near] = torch.bucketize(maps.flatten()[near], edges, right=True, out_int32=True)
+    return number.view(maps.shape)
 
 
 def mask_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float] = THRESHOLDS) -> Tensor:
@@ -111,26 +124,47 @@ def box_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float] = THRESHOL
     from scipy import ndimage
 
     check_maps(maps, masks)
-    result = torch.zeros(len(maps), len(thresholds), dtype=torch.float64)
-    for i, (values, mask) in enumerate(zip(maps.cpu().numpy(), masks.cpu().numpy(), strict=True)):
-        truth = ndimage.find_objects(mask.astype(np.uint8))
-        for k, threshold in enumerate(np.asarray(thresholds, values.dtype)):
-            regions, count = ndimage.label(values >= threshold)
-            if count and truth:
-                largest = np.bincount(regions.ravel())[1:].argmax()
-                result[i, k] = box_iou(ndimage.find_objects(regions)[largest], truth[0])
-    return result
+    values, truth = maps.cpu().numpy(), boxes(masks.cpu().numpy())
+    result = np.zeros((len(maps), len(thresholds)))
+    touching = ndimage.generate_binary_structure(3, 1) & np.array([0, 1, 0], bool)[:, None, None]  # within an image only
+    for k, threshold in enumerate(np.asarray(thresholds, values.dtype)):
+        regions, _ = ndimage.label(values >= threshold, touching)  # of all images at once, numbered image by image
+        area = np.bincount(regions.ravel())
+        area[0] = 0
+        size = area[regions]
+        most = size.max((1, 2), keepdims=True)
+        # Of several that are equally large the first; regions are numbered from the top.
+        first = np.where(size == most, regions, len(area)).min((1, 2), keepdims=True)
+        largest = (regions == first) & (most > 0)
+        result[:, k] = box_iou(boxes(largest), truth)
+    return torch.from_numpy(result)
 
 
-def box_iou(one: tuple[slice, slice], other: tuple[slice, slice]) -> float:
-    """IoU of two boxes, each a slice of rows and a slice of columns.
+def boxes(regions: np.ndarray) -> np.ndarray:
+    """``(n, H, W)`` bool -> ``(n, 4)``: top, bottom, left, right (ends not included) around all that is True, or zeros.
 
-    >>> box_iou((slice(0, 2), slice(0, 2)), (slice(1, 3), slice(0, 2)))
-    0.3333333333333333
+    >>> boxes(np.eye(4, dtype=bool)[None, :3]).tolist()
+    [[0, 3, 0, 3]]
     """
-    overlap = [max(0, min(a.stop, b.stop) - max(a.start, b.start)) for a, b in zip(one, other, strict=True)]
-    areas = [(box[0].stop - box[0].start) * (box[1].stop - box[1].start) for box in (one, other)]
-    return overlap[0] * overlap[1] / (sum(areas) - overlap[0] * overlap[1])
+    ends = []
+    for axis in (2, 1):
+        seen = regions.any(axis)
+        ends += [seen.argmax(1), seen.shape[1] - seen[:, ::-1].argmax(1)]
+    return np.stack(ends, 1) * regions.any((1, 2))[:, None]
+
+
+def box_iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """``(n,)`` IoU of boxes ``(n, 4)``: top, bottom, left, right; 0 where both are empty.
+
+    >>> box_iou(np.array([[0, 2, 0, 2]]), np.array([[1, 3, 0, 2]])).round(3).tolist()
+    [0.333]
+    """
+    overlap = 1
+    for start in (0, 2):
+        below, above = np.maximum(one[:, start], other[:, start]), np.minimum(one[:, start + 1], other[:, start + 1])
+        overlap = overlap * (above - below).clip(0)
+    areas = [(box[:, 1] - box[:, 0]) * (box[:, 3] - box[:, 2]) for box in (one, other)]
+    return overlap / (areas[0] + areas[1] - overlap).clip(1)
 
 
 def loc_acc(maps: Tensor, masks: Tensor, iou: float = 0.4, thresholds: Sequence[float] = THRESHOLDS, by: str = "mask") -> LocAcc:
@@ -201,8 +235,14 @@ def pxap(maps: Tensor, masks: Tensor, steps: int = 1000) -> float:
     1.0
     """
     check_maps(maps, masks)
-    on, off = (count.sum(0).double() for count in pixel_counts(maps, masks, np.arange(steps) / steps))
-    precision, recall = on / (on + off).clamp(min=1), on / masks.sum().clamp(min=1)
+    on, off = pixel_counts(maps, masks, np.arange(steps) / steps)
+    return average_precision(on, off, int(masks.sum()))
+
+
+def average_precision(on: Tensor, off: Tensor, total: int) -> float:
+    """Sum of P * (step in R) over the thresholds of ``pixel_counts``, over all images; ``total`` target pixels."""
+    on, off = on.sum(0).double(), off.sum(0).double()
+    precision, recall = on / (on + off).clamp(min=1), on / max(1, total)
     gained = recall - torch.cat([recall[1:], recall.new_zeros(1)])
     return (precision * gained).sum().item()
 

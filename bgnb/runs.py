@@ -22,6 +22,8 @@ from bgnb.theory import bayes_backgroundness
 from bgnb.tools import InputError, cache_folder, compute_dtype, pick_device
 from bgnb.training import fit, pictures_digest
 from bgnb.windows import localise, score_windows
+from bgnb.wsol.ceilings import ceilings
+from bgnb.wsol.panel import panel
 
 KIND_PATCHES = 200  # of each kind in the histograms (paper, Fig. 4)
 
@@ -94,7 +96,8 @@ def measure(run: Run, baselines: bool = False, cache: bool = True, show: bool = 
     """Load, train, localise and measure (test = the training's target images, as in the paper; FACTS row 12).
 
     Args:
-        run: all parameters. baselines: also measure the yardsticks of ``bgnb.baselines``.
+        run: all parameters. baselines: also measure the yardsticks of ``bgnb.baselines``, and by all metrics; at ratio 1
+            the ceilings, too.
         cache: take a network that was trained before with the same pictures and parameters.
         show: bars.
 
@@ -149,8 +152,13 @@ def measure(run: Run, baselines: bool = False, cache: bool = True, show: bool = 
                 "bayes_backgroundness": bayes_backgroundness(run.ratio, pi),
             }
         if baselines:
-            found = {name: loc_acc(other, imageset.masks) for name, other in yardsticks(imageset, run).items()}
+            numbers["panel"] = panel(maps, imageset.masks)
+            others = yardsticks(imageset, run)
+            found = {name: loc_acc(other, imageset.masks) for name, other in others.items()}
             numbers["baselines"] = {name: {"loc_acc": a.value, "threshold": a.threshold} for name, a in found.items()}
+            if run.method == "background" and run.ratio == 1:  # one run of a comparison says it for all
+                others |= ceilings(imageset, run)
+                numbers["references"] = {name: panel(other, imageset.masks) for name, other in others.items()}
     lap("measure")
     numbers |= {"seconds": seconds, "device": describe(device), "versions": versions()}
     numbers["precision"] = str(compute_dtype(device, run.precision)).removeprefix("torch.")

@@ -18,9 +18,11 @@ from bgnb.tools import InputError, keep_memory, progress, whole_file
 
 
 def read_grid(path: str | Path) -> list[dict]:
-    """All combinations of a YAML grid: ``pairs`` (a list of settings that belong together) times every listed parameter.
+    """All combinations of a YAML grid; what stands first varies slowest.
 
-    A word such as ``$BGNB_PHOTOS`` stands for that environment variable.
+    A parameter has one value or a list of values. A list of settings that belong together may have any name, ``pairs`` say:
+    ``pairs: [{target: cat, scene: forest}, {target: dog, scene: playground}]``. A word such as ``$BGNB_PHOTOS`` stands for
+    that environment variable.
     """
     import yaml
 
@@ -30,13 +32,14 @@ def read_grid(path: str | Path) -> list[dict]:
         raise InputError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from None
     if not isinstance(grid, dict):
         raise InputError(f"{path}: must hold parameters of a run, NAME: VALUE or NAME: [VALUE, ...]")
-    pairs = grid.pop("pairs", [{}])
     known = {field.name for field in fields(Run)}
-    for name in {*grid, *(name for pair in pairs for name in pair)}:
-        if name not in known:
-            raise InputError(f"{path}: {name} is no parameter of a run")
-    values = [value if isinstance(value, list) else [value] for value in grid.values()]
-    runs = [pair | dict(zip(grid, combination, strict=True)) for combination in product(*values) for pair in pairs]
+    choices = []
+    for name, value in grid.items():
+        values = value if isinstance(value, list) else [value]
+        choices.append([each if isinstance(each, dict) else {name: each} for each in values])
+    for name in sorted({name for values in choices for settings in values for name in settings} - known):
+        raise InputError(f"{path}: {name} is no parameter of a run")
+    runs = [reduce(dict.__or__, combination, {}) for combination in product(*choices)]
     for run in runs:
         for name, value in run.items():
             if isinstance(value, str) and "$" in os.path.expandvars(value):
@@ -83,7 +86,7 @@ def sweep(grid: str | Path, out: str | Path, jobs: int = 2) -> list[dict]:
     done = read_results(out)
     have = {settings_key(asdict(Run(**result["run"]))) for result in done}  # with what a Run has gained since
     wanted = [settings for settings in runs if settings_key(asdict(Run(**settings))) not in have]
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    threads = max(1, int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1) // jobs)
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         futures = [pool.submit(one, settings, threads) for settings in wanted]
         try:
