@@ -15,6 +15,7 @@ import numpy as np
 from bgnb.metrics import interval
 from bgnb.settings import Run
 from bgnb.tools import InputError, keep_memory, progress, whole_file
+from bgnb.wsol.compare import comparison, method_name, rates_table
 
 
 def read_grid(path: str | Path) -> list[dict]:
@@ -127,7 +128,12 @@ def table(results: list[dict]) -> str:
 
     Loc. Acc. at IoU .40 is the mean over seeds, each at its best map threshold; its interval is a bootstrap over all images
     of all seeds. Everything else is a mean over seeds.
+
+    A grid of several methods has tables of its own, see ``bgnb.wsol.compare``; one of several learning rates shows the best.
     """
+    if len({result["run"]["method"] for result in results}) > 1:
+        settings = {(method_name(result["run"]), result["run"]["lr"]) for result in results}
+        return comparison(results) if len(settings) == len({method for method, _ in settings}) else rates_table(results)
     names = list(results[0]["baselines"])
     found = [
         "target, scene",

@@ -16,7 +16,7 @@ CONDA_NAMES = {"torch": "pytorch", "playwright": "playwright-python"}  # all oth
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 CONDA = {}
-for line in ENVIRONMENT["dependencies"]:
+for line in [*ENVIRONMENT["dependencies"], *ENVIRONMENT["dependencies"][-1]["pip"][:-1]]:
     if isinstance(line, str):
         name, _, bounds = line.partition(" ")
         CONDA[name] = SpecifierSet(bounds)
@@ -50,7 +50,9 @@ def test_conda_asks_for_nothing_that_pip_does_not():
 
 def test_the_environment_has_its_name_and_one_channel():
     assert ENVIRONMENT["name"] == "bgnb" and ENVIRONMENT["channels"] == ["conda-forge"]
-    assert [line for line in ENVIRONMENT["dependencies"] if not isinstance(line, str)] == [{"pip": ["--editable ."]}]
+    assert [line for line in ENVIRONMENT["dependencies"] if not isinstance(line, str)] == [
+        {"pip": ["torchcam >=0.5,<1", "--editable ."]}
+    ]
 
 
 def test_every_line_of_the_environment_says_what_needs_it():
