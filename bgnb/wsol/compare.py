@@ -5,6 +5,15 @@ from itertools import chain
 
 import numpy as np
 
+# Name in tables -> method, ratio, learning rate: what sweeps/comparison_development.yml chose, the same way for all.
+SETTINGS = {
+    "background x1": ("background", 1, 0.01),
+    "background x2": ("background", 2, 0.03),
+    "CAM": ("cam", 1, 0.003),
+    "ADL": ("adl", 1, 0.003),
+    "HaS": ("has", 1, 0.003),
+    "CutMix": ("cutmix", 1, 0.003),
+}
 NAMES = {"background": "background", "cam": "CAM", "adl": "ADL", "has": "HaS", "cutmix": "CutMix"}
 
 
