@@ -99,7 +99,7 @@ def bin_number(maps: Tensor, edges: Tensor) -> Tensor:
     """
     count = len(edges)
     if not 16 <= count <= 4096 or not torch.equal(edges, (torch.arange(count, device=edges.device) / count).to(edges.dtype)):
-        return torch.bucketize(maps, edges, right=True)
+        return torch.bucketize(maps.contiguous(), edges, right=True)
     scaled = maps.flatten() * count
     number = scaled.int()
     near = (scaled.sub_(number).sub_(0.5).abs_() > 0.499).nonzero()[:, 0]  # where rounding has its say, the edges decide

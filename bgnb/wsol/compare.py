@@ -51,27 +51,34 @@ def interval_over_seeds(values: np.ndarray, confidence: float = 0.95, draws: int
 def hits(results: Iterable[dict]) -> dict[str, dict[str, np.ndarray]]:
     """Method -> pair -> ``(seeds, images)`` of 0 and 1: which image is found (IoU 0.40, each seed's best map threshold).
 
-    Only seeds that every method has been measured with; so a pair's arrays fit together image by image.
+    With ``complete`` results a pair's arrays fit together image by image.
     """
-    found, names = {}, {method_name(r["run"]) for r in results}
-    for result in results:
-        run = result["run"]
-        seeds = found.setdefault(f"{run['target']}, {run['scene']}", {}).setdefault(run["seed"], {})
-        seeds[method_name(run)] = [int(hit) for hit in result["hits"]]
     table = {}
-    for pair, seeds in found.items():
-        whole = [methods for _, methods in sorted(seeds.items()) if methods.keys() == names]
-        for method in names if whole else ():
-            table.setdefault(method, {})[pair] = np.array([methods[method] for methods in whole])
-    order = list(dict.fromkeys(method_name(r["run"]) for r in results))
-    return {method: table[method] for method in order if method in table}
+    for result in sorted(results, key=lambda r: r["run"]["seed"]):
+        of_method = table.setdefault(method_name(result["run"]), {})
+        of_method.setdefault(pair_name(result["run"]), []).append([int(hit) for hit in result["hits"]])
+    return {method: {pair: np.array(seeds) for pair, seeds in pairs.items()} for method, pairs in table.items()}
+
+
+def pair_name(run: dict) -> str:
+    """Target and scene of a run."""
+    return f"{run['target']}, {run['scene']}"
+
+
+def complete(results: Iterable[dict]) -> list[dict]:
+    """The results of those seeds that every method has been measured with on every pair (a sweep may not have ended yet)."""
+    seen = {}
+    for result in results:
+        seen.setdefault(result["run"]["seed"], {})[method_name(result["run"]), pair_name(result["run"])] = result
+    most = max(map(len, seen.values()), default=0)
+    return [result for found in seen.values() if len(found) == most for result in found.values()]
 
 
 def references(results: Iterable[dict]) -> dict[str, dict[str, list[dict]]]:
     """Yardstick or ceiling -> pair -> the panels of its metrics, one for each seed."""
     table = {}
     for result in results:
-        pair = f"{result['run']['target']}, {result['run']['scene']}"
+        pair = pair_name(result["run"])
         for other, panel in result.get("references", {}).items():
             table.setdefault(other, {}).setdefault(pair, []).append(panel)
     return table
@@ -153,8 +160,8 @@ def comparison(results: list[dict]) -> str:
     """All tables in Markdown: for photographs, then for drawn scenes; at the end what every method was trained with."""
     blocks = []
     for word, source in (("Photographs", lambda s: s != "scenes"), ("Drawn scenes", lambda s: s == "scenes")):
-        chosen = [r for r in results if source(r["run"]["source"])]
-        if chosen and hits(chosen):
+        chosen = complete(r for r in results if source(r["run"]["source"]))
+        if chosen:
             seeds, images = len({r["run"]["seed"] for r in chosen}), chosen[0]["images"]["targets"]
             tables = [accuracy_table(chosen), difference_table(chosen), panel_table(chosen)]
             blocks += [

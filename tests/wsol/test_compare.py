@@ -12,6 +12,7 @@ from bgnb.wsol.compare import (
     SETTINGS,
     chosen_rates,
     comparison,
+    complete,
     difference_table,
     hits,
     interval_over_seeds,
@@ -45,7 +46,7 @@ def test_a_clear_difference_is_a_win_one_way_and_a_loss_the_other():
 
 def test_a_seed_that_a_method_lacks_is_left_out():
     results = [result("cam", "10"), result("has", "11"), result("cam", "11", 1)]
-    assert {m: p["cat, forest"].tolist() for m, p in hits(results).items()} == {"CAM": [[1, 0]], "HaS": [[1, 1]]}
+    assert {m: p["cat, forest"].tolist() for m, p in hits(complete(results)).items()} == {"CAM": [[1, 0]], "HaS": [[1, 1]]}
 
 
 def test_the_interval_grows_with_the_spread_of_seeds():
@@ -82,7 +83,7 @@ def test_all_methods_had_about_equally_many_updates():
 
 
 def test_the_table_is_what_was_measured():
-    results = read_results(SWEEPS / "comparison.jsonl")
+    results = complete(read_results(SWEEPS / "comparison.jsonl"))
     cam = [r for r in results if r["run"]["method"] == "cam" and r["run"]["source"] != "scenes"]
     first = [r["loc_acc"] for r in cam if (r["run"]["target"], r["run"]["scene"]) == ("cat", "forest")]
     by_hand = np.mean([r["loc_acc"] for r in cam])
