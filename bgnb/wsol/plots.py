@@ -78,9 +78,15 @@ def draw_changes(photo: Tensor, background: Tensor, images: Tensor, model: Netwo
 
 def edge(region: np.ndarray, thick: int = 2) -> np.ndarray:
     """``(H, W)`` bool: the pixels of a region that lie within ``thick`` of its border; the picture's rim is a border."""
-    from scipy import ndimage
+    inside = np.pad(region, thick)
+    for axis in (0, 1):  # both ways: a pixel is inside where its neighbours at that distance are
+        inside = inside & np.roll(inside, thick, axis) & np.roll(inside, -thick, axis)
+    return region & ~inside[thick:-thick, thick:-thick]
 
-    return region & ~ndimage.binary_erosion(region, iterations=thick)
+
+def large(pixels: np.ndarray) -> np.ndarray:
+    """Every pixel becomes a square of ``ENLARGED``."""
+    return pixels.repeat(ENLARGED, 0).repeat(ENLARGED, 1)
 
 
 def frame(box: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -133,18 +139,18 @@ def draw_methods(
     ax, heat = axes[0, 0], colormaps[TARGETNESS]
     figure.get_layout_engine().set(w_pad=0, h_pad=0.02)
     for row, i in enumerate(chosen):
-        photo = picture(photos[i]).repeat(ENLARGED, 0).repeat(ENLARGED, 1)
-        mask = None if masks is None else array(masks[i]).repeat(ENLARGED, 0).repeat(ENLARGED, 1)
+        photo = picture(photos[i])
+        mask = None if masks is None else large(array(masks[i]))
         grey = photo.mean(2, keepdims=True)
         for column, name in enumerate(names):
-            cell = photo.copy()
+            cell = large(photo)
             if name != "photo":
                 values = array(maps[name][i])
                 cut = values >= (threshold[name] if isinstance(threshold, Mapping) else threshold)
-                cell = (0.4 * grey + 0.6 * 255 * heat(values.repeat(ENLARGED, 0).repeat(ENLARGED, 1))[..., :3]).astype(np.uint8)
+                cell = large((0.4 * grey + 0.6 * 255 * heat(values)[..., :3]).astype(np.uint8))
                 if with_boxes:
                     cut = frame(boxes(largest(cut)[None])[0], cut.shape)
-                cell[edge(cut.repeat(ENLARGED, 0).repeat(ENLARGED, 1), 4)] = colour(OUTLINE)
+                cell[edge(large(cut), 4)] = colour(OUTLINE)
             if mask is not None:
                 cell[edge(frame(boxes(mask[None])[0], mask.shape) if with_boxes else mask)] = colour(MASK)
             top, left = row * (height + gap), column * (width + gap)
