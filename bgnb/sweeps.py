@@ -70,7 +70,7 @@ def one(settings: dict, threads: int) -> dict:
 
     from bgnb.runs import measure
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(min(threads, torch.get_num_threads()))  # OMP_NUM_THREADS, where it is set, asks for fewer
     keep_memory()
     expanded = {name: os.path.expandvars(value) if isinstance(value, str) else value for name, value in settings.items()}
     numbers = measure(Run(**expanded), baselines=True, show=False).numbers
