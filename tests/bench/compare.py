@@ -318,6 +318,15 @@ def table(rows: list[list[str]]) -> str:
     return "\n".join([*lines, "", f"Measured on {where}; {versions}."])
 
 
+def kept(page: str, text: str) -> str:
+    """The table with what ``page`` holds of rows that were not measured this time."""
+    old = page.partition("<!-- bench -->\n")[2].partition("\n<!-- end -->")[0].splitlines()
+    new = {tuple(line.split(" | ")[:2]): line for line in text.splitlines() if line.startswith("| ")}
+    if not any(tuple(line.split(" | ")[:2]) not in new for line in old if line.startswith("| ")):
+        return text
+    return "\n".join(new.get(tuple(line.split(" | ")[:2]), line) for line in old)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--into", help="Markdown file whose table it replaces")
@@ -337,7 +346,7 @@ def main() -> None:
     text = table(rows)
     print(text)
     if arguments.into:
-        put_into(arguments.into, "bench", text)
+        put_into(arguments.into, "bench", kept(Path(arguments.into).read_text(), text))
 
 
 if __name__ == "__main__":
