@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from bgnb.tools import InputError, save_tensors
+from bgnb.tools import InputError
 
 NETWORKS = ("tiny", "vgg16", "vgg16_bn", "resnet50")
 SMALLEST_PATCH = 16
@@ -162,7 +162,7 @@ def build(net: str, patch: int, weights: str | None = None, seed: int = 0, whole
 
 
 def load_weights(network: Network, path: str | Path) -> None:
-    """Fill a network from a safetensors file: written by ``save``, or holding torchvision's names for the trunk."""
+    """Fill a network from a safetensors file: a network's own ``state_dict``, or holding torchvision's names for the trunk."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -185,8 +185,3 @@ def load_weights(network: Network, path: str | Path) -> None:
     if wrong:
         raise InputError(f"weights {path}: they are of another network ({wrong[0]} does not fit)")
     network.load_state_dict(given)
-
-
-def save(network: Network, path: str | Path, metadata: dict[str, str] | None = None) -> None:
-    """Write a network's weights as safetensors, wholly or not at all."""
-    save_tensors(path, network.state_dict(), metadata)

@@ -4,25 +4,28 @@ import hashlib
 import json
 import platform
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from bgnb.baselines import yardsticks
 from bgnb.data import ImageSet, load
 from bgnb.metrics import LocAcc, interval, loc_acc, pxap, without_masks
-from bgnb.networks import Network, build, load_weights, save
+from bgnb.networks import Network, build
 from bgnb.patches import sample_patches
 from bgnb.settings import Run
 from bgnb.theory import bayes_backgroundness
-from bgnb.tools import InputError, cache_folder, compute_dtype, pick_device
+from bgnb.tools import cache_folder, compute_dtype, pick_device, save_tensors
 from bgnb.training import fit, pictures_digest
 from bgnb.windows import localise, score_windows
 from bgnb.wsol.ceilings import ceilings
+from bgnb.wsol.methods import Method
 from bgnb.wsol.panel import panel
 
 KIND_PATCHES = 200  # of each kind in the histograms (paper, Fig. 4)
@@ -40,37 +43,60 @@ class Result:
     numbers: dict
 
 
-def fingerprint(imageset: ImageSet, run: Run) -> str:
+def fingerprint(imageset: ImageSet, run: Run, method: Method | None = None) -> str:
     """A hash of all that decides what ``fit`` returns: pictures, parameters, device, precision, version."""
     device = pick_device(run.device)
     settings = asdict(run) | {"source": "", "stride": 0, "overlap": "", "device": device.type}
     settings["precision"] = str(compute_dtype(device, run.precision))
-    text = json.dumps([settings, torch.__version__, pictures_digest(imageset)], sort_keys=True)
+    text = json.dumps([settings, repr(method), torch.__version__, pictures_digest(imageset)], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def trained(imageset: ImageSet, run: Run, show: bool = True) -> Network:
-    """``fit``, or the network that an earlier ``fit`` of the same pictures and run left in the cache folder.
+def trained(
+    imageset: ImageSet,
+    run: Run,
+    show: bool = True,
+    on_epoch: Callable[[int, Network, float], None] | None = None,
+    method: Method | None = None,
+) -> Network:
+    """``fit``, or the network that an earlier ``fit`` of the same pictures, run and method left in the cache folder.
+
+    ``on_epoch`` sees what it would see in ``fit``: with it, the networks of all epochs are kept, not only the last.
 
     >>> pictures = load(size=64, images=4, progress=False)
-    >>> run = Run(size=64, patch=24, epochs=1)
-    >>> len(trained(pictures, run, show=False).losses) == len(trained(pictures, run, show=False).losses)
-    True
+    >>> run, seen = Run(size=64, patch=24, epochs=2), []
+    >>> for again in range(2):
+    ...     model = trained(pictures, run, show=False, on_epoch=lambda epoch, model, loss: seen.append((epoch, loss)))
+    >>> seen[:2] == seen[2:], len(seen)
+    (True, 4)
     """
-    from safetensors import safe_open
-
-    path = cache_folder() / "networks" / f"{fingerprint(imageset, run)}.safetensors"
+    name = fingerprint(imageset, run, method) + ("-epochs" if on_epoch else "")
+    path = cache_folder() / "networks" / f"{name}.safetensors"
+    model = build(run.net, run.patch, seed=run.seed, whole=run.whole).to(pick_device(run.device))
+    epochs = range(1 if on_epoch else run.epochs_run, run.epochs_run + 1)
     try:
-        model = build(run.net, run.patch, seed=run.seed, whole=run.whole)
-        load_weights(model, path)
         with safe_open(path, "pt") as file:
-            model.losses = json.loads(file.metadata()["losses"])
-        return model.to(pick_device(run.device)).eval()
-    except InputError:
-        model = fit(imageset, run, show=show)
-    with suppress(OSError):  # a full disk costs the next call its time, not this one its result
-        save(model, path, {"losses": json.dumps(model.losses)})
-    return model
+            losses = json.loads(file.metadata()["losses"])
+            weights = [{n: file.get_tensor(f"{epoch}.{n}") for n in model.state_dict()} for epoch in epochs]
+    except (OSError, SafetensorError):
+        kept = {}
+
+        def look(epoch: int, model: Network, loss: float) -> None:
+            if epoch in epochs:
+                kept.update({f"{epoch}.{n}": tensor.clone() for n, tensor in model.state_dict().items()})
+            if on_epoch:
+                on_epoch(epoch, model, loss)
+
+        model = fit(imageset, run, show=show, on_epoch=look, method=method)
+        with suppress(OSError):  # a full disk costs the next call its time, not this one its result
+            save_tensors(path, kept, {"losses": json.dumps(model.losses)})
+        return model
+    for epoch, state in zip(epochs, weights, strict=True):
+        model.load_state_dict(state)
+        if on_epoch:
+            on_epoch(epoch, model, losses[epoch - 1])
+    model.losses = losses
+    return model.eval()
 
 
 def kind_scores(model: Network, imageset: ImageSet, run: Run, count: int = KIND_PATCHES) -> dict[str, np.ndarray]:

@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from torchvision.transforms import v2
 
 from bgnb import InputError, build
-from bgnb.networks import MEAN, NETWORKS, STD, save
+from bgnb.networks import MEAN, NETWORKS, STD
+from bgnb.tools import save_tensors
 
 PATCHES = (16, 17, 24, 25, 48)
 
@@ -93,7 +94,7 @@ def test_weights_survive_a_file(net, tmp_path):
     model = copy.deepcopy(network(net)).train()
     with torch.no_grad():
         model(pixels(4, 24))  # batch norm's running statistics are weights too
-    save(model, tmp_path / "net.safetensors")
+    save_tensors(tmp_path / "net.safetensors", model.state_dict())
     again = build(net, 24, weights=str(tmp_path / "net.safetensors"), seed=9)
     assert same(model.state_dict(), again.state_dict())
     assert [p.name for p in tmp_path.iterdir()] == ["net.safetensors"]
@@ -146,7 +147,7 @@ def test_a_broken_file_is_named(tmp_path, content):
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
-    save(network("tiny", 16), tmp_path / "tiny.safetensors")
+    save_tensors(tmp_path / "tiny.safetensors", network("tiny", 16).state_dict())
     for net, patch in (("resnet50", 24), ("tiny", 24)):  # for a patch of 16, tiny's last kernel is smaller
         with pytest.raises(InputError, match=r"tiny\.safetensors.*another network"):
             build(net, patch, weights=str(tmp_path / "tiny.safetensors"))

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import bgnb.runs
-from bgnb import Run, kind_scores, load, loc_acc, measure, pxap, trained
+from bgnb import Run, kind_scores, load, loc_acc, measure, pxap, score_windows, trained
+from bgnb.wsol.methods import ADL
 
 SMALL = dict(size=40, patch=16, stride=8, epochs=2, per_image=2, device="cpu", precision="fp32")
 
@@ -60,6 +61,27 @@ def test_other_pictures_are_another_network_and_another_stride_is_not(easy_set, 
     monkeypatch.setattr(bgnb.runs, "fit", None)  # would fail if it were called
     again = trained(easy_set(size=40, seed=7), Run(**(SMALL | dict(stride=4, overlap="add"))), show=False)
     assert again.losses == one.losses and torch.equal(again.head.weight, one.head.weight)
+
+
+def test_who_watches_the_epochs_sees_the_same_networks_from_the_cache(easy_set, monkeypatch):
+    pictures, run = easy_set(size=40), Run(**(SMALL | dict(epochs=3)))
+    seen = []
+
+    def look(epoch, model, loss):
+        seen.append((epoch, loss, score_windows(model, pictures.targets, run.patch, 8)))
+
+    first = trained(pictures, run, show=False, on_epoch=look)
+    monkeypatch.setattr(bgnb.runs, "fit", None)  # would fail if it were called
+    again = trained(pictures, run, show=False, on_epoch=look)
+    for (epoch, loss, scores), (same_epoch, same_loss, same_scores) in zip(seen[:3], seen[3:], strict=True):
+        assert (epoch, loss) == (same_epoch, same_loss) and torch.equal(scores, same_scores)
+    assert not torch.equal(seen[0][2], seen[2][2]) and torch.equal(first.head.weight, again.head.weight)
+
+
+def test_a_method_with_other_settings_is_another_network(easy_set):
+    run = Run(**(SMALL | dict(method="adl", ratio=1)))
+    one, two = (trained(easy_set(size=40), run, show=False, method=method) for method in (None, ADL(drop=0.0)))
+    assert not torch.equal(one.head.weight, two.head.weight)
 
 
 def test_kind_scores_are_of_their_kind(easy_set):

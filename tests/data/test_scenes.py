@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from bgnb import load
 from bgnb.data import scenes
-from bgnb.data.scenes import sheets
+from bgnb.data.scenes import photograph, sheets
 from bgnb.tools import InputError
 
 PAIRS = [(target, scene) for target in scenes.ANIMALS for scene in scenes.PLACES]
@@ -101,6 +101,14 @@ def test_camouflage_moves_the_coat_to_the_scene():
         return total
 
     assert distance(1.0) < distance(0.0)
+
+
+def test_feathers_take_all_of_the_texture_and_fur_a_part():
+    ground = np.random.default_rng(0).uniform(0, 255, (256, 256, 3)).astype(np.float32)
+    coat, ones = np.full_like(ground, 90), np.ones((256, 256), np.float32)
+    for feathers, part in ((None, photograph.FUR), (0.5, 1.0)):
+        worn, _ = photograph.camouflaged(coat, ones, ones, ground, 0.5, feathers, (9, 9), 1.0, np.random.default_rng(1))
+        assert worn.std() == pytest.approx(0.5 * part * ground.std(), rel=1e-3)
 
 
 def test_light_and_variety_change_pictures():

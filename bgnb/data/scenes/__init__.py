@@ -8,7 +8,8 @@ The dials, all keyword arguments:
 
 - ``area`` (0.15, 0.35): share of the picture that the animal covers, drawn evenly; within 0.02 ... 0.5.
 - ``camouflage`` 0, of 0 ... 1: the coat's colours and texture move to those of the scene where the animal stands, its face
-  least. An owl begins at 0.25 in a forest, for its plumage is made for one.
+  least. Fur takes on a part of the texture, feathers all of it; an owl that hides shuts its eyes, and in a forest it begins
+  at 0.25, for its plumage is made for one.
 - ``variety`` 1, of 0 ... 1: how much the pictures of one scene differ: seasons, heights, kinds of things.
 - ``seam`` "soft": how the animal is pasted; a "hard" edge, a "soft" one, or "blended": soft, and toned to what is around.
 - ``light`` 1, of 0 ... 2: patches of light and shade, and shading of the animal; 0 is an overcast day.
@@ -70,9 +71,11 @@ def target_picture(
     shapes = hulls(parts)
     place, unit = _stand(shapes, turn, area, horizon, rng)
     colour, shading, alpha = render(target, parts, shapes, face, place, unit, side, rng)
-    if (target, scene) == ("owl", "forest"):
-        camouflage = 1 - (1 - camouflage) * (1 - PLUMAGE)
-    colour, shading = camouflaged(colour, shading, alpha, ground, camouflage, place(np.array([face[:2]]))[0], unit, rng)
+    shut = camouflage if target == "owl" else None
+    if target == "owl":
+        camouflage = 1 - (1 - camouflage) ** 1.5 * (1 - PLUMAGE * (scene == "forest"))
+    spot = place(np.array([face[:2]]))[0]
+    colour, shading = camouflaged(colour, shading, alpha, ground, camouflage, shut, spot, unit, rng)
     # the dapples fall on the animal too, a little softened by its roundness
     coat = colour * ((1 + (shading - 1) * min(1.0, 0.4 + 0.6 * light)) * (0.6 + 0.4 * wide_blur(glow, 4)))[..., None]
     picture = paste(ground * glow[..., None], coat, alpha, seam, side, light)

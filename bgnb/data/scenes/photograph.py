@@ -5,11 +5,14 @@ from PIL import Image
 
 from .brush import PIXELS, blur, wide_blur
 
+FUR = 0.4  # of the scene's texture that a furry coat can take on; feathers take on all of it
 
-def camouflaged(colour, shading, alpha, ground, camouflage, face, unit, rng):
-    """Coat and shading moved towards the scene: first its mean, then its very texture, least in the face.
 
-    At a full 1 the body wears a piece of the scene, hardly shaded; what is left is a face and a border.
+def camouflaged(colour, shading, alpha, ground, camouflage, feathers, face, unit, rng):
+    """Coat and shading moved towards the scene: its mean colour, and its very texture, least in the face.
+
+    Feathers take all of the texture, and ``feathers`` is how far the eyes are shut over it; fur (None) takes a part of it.
+    At a full 1 an owl wears a piece of the scene, hardly shaded; of the others a coat in the scene's colours is left.
     """
     if camouflage == 0:
         return colour, shading
@@ -19,7 +22,9 @@ def camouflaged(colour, shading, alpha, ground, camouflage, face, unit, rng):
         (np.arange(PIXELS, dtype=np.float32)[:, None] / PIXELS - face[1]),
         np.arange(PIXELS, dtype=np.float32) / PIXELS - face[0],
     )
-    share = (camouflage * (1 - 0.6 * np.exp(-(x**2 + y**2) / (2 * (0.12 * unit) ** 2))))[..., None].astype(np.float32)
+    texture, spared = (FUR, 0.6) if feathers is None else (1.0, 0.6 * (1 - feathers))
+    share = camouflage * texture * (1 - spared * np.exp(-(x**2 + y**2) / (2 * (0.12 * unit) ** 2)))
+    share = share[..., None].astype(np.float32)
     toned = colour + camouflage * (cloth[inside].mean(0) - colour[inside].mean(0))
     return toned + share * (cloth - toned), 1 + (shading - 1) * (1 - 0.8 * share[..., 0])
 
