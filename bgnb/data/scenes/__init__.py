@@ -73,7 +73,7 @@ def target_picture(
     colour, shading, alpha = render(target, parts, shapes, face, place, unit, side, rng)
     shut = camouflage if target == "owl" else None
     if target == "owl":
-        camouflage = 1 - (1 - camouflage) ** 1.5 * (1 - PLUMAGE * (scene == "forest"))
+        camouflage = 1 - (1 - camouflage) ** 2 * (1 - PLUMAGE * (scene == "forest"))
     spot = place(np.array([face[:2]]))[0]
     colour, shading = camouflaged(colour, shading, alpha, ground, camouflage, shut, spot, unit, rng)
     # the dapples fall on the animal too, a little softened by its roundness

@@ -5,7 +5,7 @@ from PIL import Image
 
 from .brush import PIXELS, blur, wide_blur
 
-FUR = 0.4  # of the scene's texture that a furry coat can take on; feathers take on all of it
+FUR = 0.55  # of the scene's texture that a furry coat can take on; feathers take on all of it
 
 
 def camouflaged(colour, shading, alpha, ground, camouflage, feathers, face, unit, rng):

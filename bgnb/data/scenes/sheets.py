@@ -1,4 +1,4 @@
-"""The scenes at a glance: ``python -m bgnb.data.scenes figures`` writes ``scenes.png`` and ``scenes_dials.png``."""
+"""The scenes at a glance: ``python -m bgnb.data.scenes figures`` writes ``scenes.jpg`` and ``scenes_dials.jpg``."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
