@@ -11,7 +11,6 @@ from importlib.metadata import version
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from bgnb.baselines import yardsticks
@@ -70,6 +69,8 @@ def trained(
     >>> seen[:2] == seen[2:], len(seen)
     (True, 4)
     """
+    from safetensors import SafetensorError, safe_open
+
     name = fingerprint(imageset, run, method) + ("-epochs" if on_epoch else "")
     path = cache_folder() / "networks" / f"{name}.safetensors"
     model = build(run.net, run.patch, seed=run.seed, whole=run.whole).to(pick_device(run.device))

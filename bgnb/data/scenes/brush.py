@@ -100,15 +100,17 @@ def dabs(draw, centres, length, width, angle, colours, bend: float = 0.0) -> Non
     v = np.array([0, -0.45, -0.4, 0, 0.4, 0.45]) * width + bend * length * np.array([1, 0, 0, 1, 0, 0])
     cos, sin = np.cos(angle), np.sin(angle)
     xy = np.stack([centres[:, :1] + u * cos - v * sin, centres[:, 1:] + u * sin + v * cos], -1) * CANVAS
+    core = draw.draw  # what draw.polygon ends in: some thousand dabs a picture need not be checked one by one
     for points, colour in zip(xy.reshape(n, -1).tolist(), paint(colours), strict=True):
-        draw.polygon(points, fill=colour)
+        core.draw_polygon(points, core.draw_ink(colour), 1)
 
 
 def strokes(draw, start, end, colours, width: float = 1) -> None:
     """Many straight strokes from ``start`` (n, 2) to ``end`` (n, 2), ``width`` in pixels of the canvas."""
     ends = np.concatenate([start, end], 1) * CANVAS
+    core = draw.draw
     for points, colour in zip(ends.tolist(), paint(colours), strict=True):
-        draw.line(points, fill=colour, width=width)
+        core.draw_lines(points, core.draw_ink(colour), width)
 
 
 def paint(colours) -> list[tuple[int, int, int]]:
