@@ -46,7 +46,8 @@ def ranking(scores: dict[str, np.ndarray]) -> float:
 def look(model: Network, imageset: ImageSet, run: Run) -> tuple[dict[str, np.ndarray], Tensor]:
     """Backgroundness of 200 patches of each kind, and of all windows ``(n, rows, columns)``."""
     images = imageset.targets.to(next(model.parameters()).device)
-    return kind_scores(model, imageset, run), score_windows(model, images, run.patch, run.stride)
+    windows = score_windows(model, images, run.patch, run.stride, precision=run.precision)  # as localise does
+    return kind_scores(model, imageset, run), windows
 
 
 def judge(scores: dict[str, np.ndarray], windows: Tensor, imageset: ImageSet, run: Run, k: float = 1) -> dict:
