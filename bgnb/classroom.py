@@ -51,11 +51,11 @@ def voila_command(folder: str | Path, port: int, token: str, ip: str, preheat: l
     Args:
         preheat: numbers of the lessons that are kept ready, executed, for the next visitor: ["01", "03"]. Each costs a kernel.
     """
-    others = [f"{path.name}.*" for path in sorted(Path(folder).glob("*.ipynb")) if path.name[:2] not in preheat]
+    others = [path.name for path in sorted(Path(folder).glob("*.ipynb")) if path.name[:2] not in preheat]
     return [
         sys.executable, "-m", "voila", str(folder), "--no-browser", f"--port={port}", f"--Voila.ip={ip}", f"--token={token}",
         "--template=bgnb", "--classic-tree", "--show_tracebacks=False", f"--preheat_kernel={bool(preheat)}", "--pool_size=1",
-        f"--VoilaConfiguration.preheat_denylist={json.dumps(others)}",
+        f"--VoilaKernelManager.preheat_denylist={json.dumps(others)}",
         f"--MappingKernelManager.cull_idle_timeout={IDLE}", "--MappingKernelManager.cull_interval=60",
     ]  # fmt: skip
 

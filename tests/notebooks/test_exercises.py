@@ -5,8 +5,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from voila.voila_kernel_manager import voila_kernel_manager_factory
 
 from bgnb.classroom import student_copy, voila_command, write_copies
 from bgnb.tools import InputError
@@ -43,8 +45,12 @@ def test_voila_is_called_with_a_token_and_small_idle_kernels(tmp_path):
     write_copies(NOTEBOOKS, tmp_path)
     command = voila_command(tmp_path, 8866, "secret", "127.0.0.1", ["01"])
     assert "--token=secret" in command and any("cull_idle_timeout=600" in word for word in command)
-    denied = next(word for word in command if "preheat_denylist" in word)
-    assert "01_patch" not in denied and "04_decision" in denied
+    manager = voila_kernel_manager_factory(object, True, 1)  # which lessons Voila itself would keep ready, told this
+    option, _, denied = next(word for word in command if "preheat_denylist" in word).partition("=")
+    assert option == f"--{manager.__name__}.preheat_denylist"
+    told = SimpleNamespace(preheat_denylist=json.loads(denied))
+    ready = [path.name for path in sorted(tmp_path.glob("*.ipynb")) if manager._notebook_filter(told, path)]
+    assert ready == ["01_patch_taxonomy.ipynb"]
     assert "--preheat_kernel=False" in voila_command(tmp_path, 8866, "secret", "127.0.0.1", [])
 
 
