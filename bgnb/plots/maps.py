@@ -68,6 +68,23 @@ def draw_map(photo: Tensor, map: Tensor, threshold: float, mask: Tensor | None =
     return figure
 
 
+def draw_masked(photo: Tensor, mask: Tensor) -> Figure:
+    """A photo ``(3, H, W)`` uint8, and what its mask ``(H, W)`` bool cuts out of it.
+
+    Returns:
+        A Figure; ``.numbers`` holds "area", the share of the photo that the mask covers.
+
+    >>> draw_masked(torch.zeros(3, 8, 8, dtype=torch.uint8), torch.arange(64).view(8, 8) < 16).numbers
+    {'area': 0.25}
+    """
+    figure, axes = panels(1, 2, width=8.4, height=4.8)
+    area = float(mask.float().mean())
+    show(axes[0, 0], picture(photo), "picture")
+    show(axes[0, 1], cut_out(photo, array(mask)), f"its mask: {area:.0%} of the picture")
+    figure.numbers = {"area": area}
+    return figure
+
+
 def draw_compare(
     photo: Tensor | None, maps: Mapping[str, Tensor], mask: Tensor | None = None, threshold: float | None = None
 ) -> Figure:
