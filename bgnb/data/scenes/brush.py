@@ -9,6 +9,9 @@ from PIL import Image, ImageDraw
 
 PIXELS = 256
 CANVAS = 2 * PIXELS
+TURN = np.linspace(0, np.pi, 8)[1:-1, None]
+ROUND = np.cos(TURN), np.sin(TURN)  # the round ends of a tube
+STRIPS = -1 + 2 * np.arange(7) / 7  # the dark edge of each strip of a trunk, in radii from its middle
 
 
 def noise(rng: np.random.Generator, rows: float, columns: float | None = None, octaves: int = 1) -> np.ndarray:
@@ -70,16 +73,28 @@ def along(nodes: np.ndarray, t: np.ndarray) -> np.ndarray:
     return nodes[i] + (t - i)[..., None] * (nodes[i + 1] - nodes[i])
 
 
-def tube_outline(nodes: np.ndarray, width: float = 1.0) -> np.ndarray:
-    """The closed outline (m, 2) of a tube along ``nodes`` (n, 3) of x, y, radius, ends round; ``width`` thins it."""
-    xy, radius = nodes[:, :2], nodes[:, 2:] * width
-    along = np.gradient(xy, axis=0)
+def tube_outline(nodes: np.ndarray, width=1.0) -> np.ndarray:
+    """The closed outline (m, 2) of a tube along ``nodes`` (n, 3) of x, y, radius, ends round; ``width`` thins it.
+
+    Several widths (w,) give as many outlines (w, m, 2).
+    """
+    along = np.gradient(nodes[:, :2], axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True) + 1e-9
     across = along[:, ::-1] * (-1, 1)
-    turn = np.linspace(0, np.pi, 8)[1:-1, None]
-    tail = xy[-1] + radius[-1] * (np.cos(turn) * across[-1] + np.sin(turn) * along[-1])
-    head = xy[0] + radius[0] * (-np.cos(turn) * across[0] - np.sin(turn) * along[0])
-    return np.concatenate([xy + radius * across, tail, (xy - radius * across)[::-1], head])
+    cos, sin = ROUND
+    tail, head = cos * across[-1] + sin * along[-1], -cos * across[0] - sin * along[0]
+    outwards = np.concatenate([across, tail, -across[::-1], head])
+    spine = np.concatenate([nodes, np.repeat(nodes[-1:], len(cos), 0), nodes[::-1], np.repeat(nodes[:1], len(cos), 0)])
+    return spine[:, :2] + spine[:, 2:] * np.asarray(width)[..., None, None] * outwards
+
+
+def strips(nodes: np.ndarray) -> np.ndarray:
+    """A trunk along ``nodes`` (n, 3) of x, y, radius, cut lengthwise into strips that overlap: (7, 2n, 2), at ``STRIPS``."""
+    edges = STRIPS[:, None, None] + (0, 0.3)
+    x = (nodes[:, :1] + nodes[:, 2:] * edges).transpose(0, 2, 1)
+    x[:, 1] = x[:, 1, ::-1]
+    y = np.broadcast_to(np.concatenate([nodes[:, 1], nodes[::-1, 1]]), (len(STRIPS), 2 * len(nodes)))
+    return np.stack([x.reshape(len(STRIPS), -1), y], -1)
 
 
 def fill(draw: ImageDraw.ImageDraw, outline: np.ndarray, colour) -> None:
@@ -101,26 +116,29 @@ def dabs(draw, centres, length, width, angle, colours, bend: float = 0.0) -> Non
     cos, sin = np.cos(angle), np.sin(angle)
     xy = np.stack([centres[:, :1] + u * cos - v * sin, centres[:, 1:] + u * sin + v * cos], -1) * CANVAS
     core = draw.draw  # what draw.polygon ends in: some thousand dabs a picture need not be checked one by one
-    for points, colour in zip(xy.reshape(n, -1).tolist(), paint(colours), strict=True):
-        core.draw_polygon(points, core.draw_ink(colour), 1)
+    for points, ink in zip(xy.reshape(n, -1).tolist(), inks(colours), strict=True):
+        core.draw_polygon(points, ink, 1)
 
 
 def strokes(draw, start, end, colours, width: float = 1) -> None:
     """Many straight strokes from ``start`` (n, 2) to ``end`` (n, 2), ``width`` in pixels of the canvas."""
     ends = np.concatenate([start, end], 1) * CANVAS
     core = draw.draw
-    for points, colour in zip(ends.tolist(), paint(colours), strict=True):
-        core.draw_lines(points, core.draw_ink(colour), width)
+    for points, ink in zip(ends.tolist(), inks(colours), strict=True):
+        core.draw_lines(points, ink, width)
 
 
-def paint(colours) -> list[tuple[int, int, int]]:
-    """Colours (n, 3), of 0 ... 255, as Pillow wants them."""
-    return [tuple(c) for c in np.clip(np.rint(colours), 0, 255).astype(int).tolist()]
+def inks(colours: np.ndarray) -> list[int]:
+    """Colours (n, 3), of 0 ... 255, as ``draw_ink`` would give them: the four bytes of a pixel in one number."""
+    pixels = np.full((len(colours), 4), 255, np.uint8)
+    pixels[:, :3] = np.clip(np.rint(colours), 0, 255)
+    return pixels.view(np.int32)[:, 0].tolist()
 
 
-def shade(colour, factor: float = 1.0, shift=0) -> tuple[int, int, int]:
-    """One colour, brighter or darker."""
-    return paint([np.asarray(colour, float) * factor + shift])[0]
+def shade(colour, factor: float = 1.0, shift=(0, 0, 0)) -> tuple[int, int, int]:
+    """One colour, brighter or darker, as Pillow wants it."""
+    channels = np.asarray(colour).tolist()  # Python counts faster than NumPy where there are three numbers
+    return tuple(min(255, max(0, round(c * factor + s))) for c, s in zip(channels, shift, strict=True))
 
 
 def pick(rng: np.random.Generator, palette, n: int, spread: float = 14.0) -> np.ndarray:

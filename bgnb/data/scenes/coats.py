@@ -6,6 +6,8 @@ from PIL import Image, ImageDraw
 from .brush import CANVAS, PIXELS, along, blur, dabs, fill, mix, noise, pick, shade, smooth, strokes, tube_outline
 from .faces import draw_face
 
+LEVELS = np.array([1.0, 0.96, 0.88, 0.77, 0.62, 0.43, 0.2])  # how far a part is thinned, level by level of its relief
+
 # ground colour, markings, light parts: (of the back, of the pattern, of chest and muzzle)
 COATS = {
     "cat": (
@@ -59,11 +61,6 @@ def silhouette(shapes, place, rng) -> np.ndarray:
     return np.clip((alpha - 0.5 + 0.05 * noise(rng, 60)) * 2.6 + 0.5, 0, 1)
 
 
-def _thin(shape, points, width):
-    """A part's outline (m, 2), thinned to ``width`` about its middle."""
-    return tube_outline(points, width) if shape == "tube" else mix(points.mean(0), points, width)
-
-
 def render(kind: str, parts, shapes, face, place, unit: float, side: float, rng: np.random.Generator):
     """The animal painted: colour (PIXELS, PIXELS, 3) in 0 ... 255, and (PIXELS, PIXELS) its shading and its alpha."""
     coats = COATS[kind]
@@ -98,9 +95,10 @@ def render(kind: str, parts, shapes, face, place, unit: float, side: float, rng:
         round_ = points[:, 2].max() if shape == "tube" else 0.03
         relief = Image.new("F", (PIXELS, PIXELS), -40)
         high = ImageDraw.Draw(relief)
-        for level in (1.0, 0.96, 0.88, 0.77, 0.62, 0.43, 0.2):
-            rise = float(PIXELS * unit * (lift - 0.09 * (tone == "shadow") + round_ * np.sqrt(1.04 - level**2)))
-            high.polygon((place(_thin(shape, points, level)) * PIXELS).ravel().tolist(), fill=rise)
+        thinned = tube_outline(points, LEVELS) if shape == "tube" else mix(points.mean(0), points, LEVELS[:, None, None])
+        rises = PIXELS * unit * (lift - 0.09 * (tone == "shadow") + round_ * np.sqrt(1.04 - LEVELS**2))
+        for edge, rise in zip((place(thinned) * PIXELS).reshape(len(LEVELS), -1).tolist(), rises.tolist(), strict=True):
+            high.polygon(edge, fill=rise)
         # what stands out farther is in front: limbs grow out of the body
         height = np.maximum(height, np.asarray(relief))
         if shape == "tube" and tone not in ("claw", "pink"):

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .brush import CANVAS, PIXELS, along, dabs, fill, mix, noise, pick, shade, smooth, strokes
+from .brush import CANVAS, PIXELS, STRIPS, along, dabs, fill, mix, noise, pick, shade, smooth, strips, strokes
 from .undergrowth import bush, fern, log, soft_foot, stone, stump
 
 # haze at the far end, leaves, bark, litter: a season each
@@ -147,11 +147,9 @@ def _trunk(rng, draw, season, side, foot, radius, far):
     nodes = smooth([*nodes, (x + lean + rng.normal(0, 0.02), -0.06, radius * 0.8)], 5)
     bark = pick(rng, season["bark"], 1, 12)[0]
     soft_foot(rng, draw, season, x, foot, radius, far)
-    for k in range(7):
-        s = -1 + 2 * k / 7
-        tone = 0.62 + 0.62 * np.sqrt(max(0, 1 - (s + 1 / 7 - 0.55 * side) ** 2 / 2.6))
-        left, right = nodes[:, :2] + nodes[:, 2:] * (s, 0), nodes[:, :2] + nodes[:, 2:] * (s + 0.3, 0)
-        fill(draw, np.concatenate([left, right[::-1]]), shade(mix(bark * tone, season["haze"], far)))
+    tones = 0.62 + 0.62 * np.sqrt((1 - (STRIPS + 1 / 7 - 0.55 * side) ** 2 / 2.6).clip(0))
+    for strip, colour in zip(strips(nodes), mix(bark * tones[:, None], season["haze"], far), strict=True):
+        fill(draw, strip, shade(colour))
     n = int(40 + 3200 * radius)
     t, s = rng.uniform(0, 1, n), rng.uniform(-0.95, 0.95, n)
     at = along(nodes, t)

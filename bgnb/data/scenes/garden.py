@@ -1,8 +1,10 @@
 """What grows or lies on a playground, and the poles and shadows that everything there is made of."""
 
+import math
+
 import numpy as np
 
-from .brush import along, dabs, disc, fill, mix, pick, shade, smooth, strokes
+from .brush import STRIPS, along, dabs, disc, fill, mix, pick, shade, smooth, strips, strokes
 
 # what playgrounds are painted in
 LOUD = ((206, 50, 44), (236, 176, 40), (44, 98, 178), (62, 148, 84))
@@ -22,11 +24,14 @@ def crown(rng, draw, x, y, size, palette, n, haze=0.0):
 
 def pole(draw, a, b, width, colour, side=1.0):
     """A round bar: its dark, its colour and its shine."""
-    a, b = np.asarray(a, float), np.asarray(b, float)
-    across = np.array([b[1] - a[1], a[0] - b[0]]) / (np.linalg.norm(b - a) + 1e-9) * width
-    across = across if across[0] * side + 1e-6 * across[1] >= 0 else -across
+    (ax, ay), (bx, by) = a, b
+    thick = width / (math.hypot(bx - ax, by - ay) + 1e-9)
+    x, y = (by - ay) * thick, (ax - bx) * thick
+    if x * side + 1e-6 * y < 0:
+        x, y = -x, -y
     for lo, hi, tone in ((-1, 1, 0.62), (-0.5, 1, 0.92), (0.1, 0.6, 1.25)):
-        fill(draw, [a + lo * across, b + lo * across, b + hi * across, a + hi * across], shade(colour, tone))
+        edge = [(ax + lo * x, ay + lo * y), (bx + lo * x, by + lo * y), (bx + hi * x, by + hi * y), (ax + hi * x, ay + hi * y)]
+        fill(draw, edge, shade(colour, tone))
 
 
 def cast(draw, x, foot, reach, size, colour=(100, 94, 82)):
@@ -113,11 +118,9 @@ def stem(rng, draw, x, foot, size, side):
     bark, radius, lean = pick(rng, BARKS, 1, 10)[0], size * rng.uniform(0.06, 0.16), rng.normal(0, 0.05)
     nodes = smooth([(x, foot, radius * 1.3), (x + 0.3 * lean, foot - 0.15, radius), (x + lean, -0.05, radius * 0.9)], 5)
     cast(draw, x, foot, 2 * radius, size)
-    for k in range(7):
-        s = -1 + 2 * k / 7
-        tone = 0.62 + 0.6 * np.sqrt(max(0, 1 - (s + 1 / 7 - 0.55 * side) ** 2 / 2.6))
-        left, right = nodes[:, :2] + nodes[:, 2:] * (s, 0), nodes[:, :2] + nodes[:, 2:] * (s + 0.3, 0)
-        fill(draw, np.concatenate([left, right[::-1]]), shade(bark * tone))
+    tones = 0.62 + 0.6 * np.sqrt((1 - (STRIPS + 1 / 7 - 0.55 * side) ** 2 / 2.6).clip(0))
+    for strip, tone in zip(strips(nodes), tones, strict=True):
+        fill(draw, strip, shade(bark, tone))
     n = int(4500 * radius)
     at = along(nodes, rng.uniform(0, 1, n))
     start = at[:, :2] + at[:, 2:] * rng.uniform(-0.95, 0.95, (n, 1)) * (1, 0)

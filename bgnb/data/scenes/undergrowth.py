@@ -21,9 +21,10 @@ def soft_foot(rng, draw, season, x, foot, radius, far):
 
 def fern(rng, draw, season, x, foot, size):
     green = pick(rng, season["leaves"], 1, 14)[0]
+    t = np.linspace(0.08, 1, 15)
+    leaves = []
     for angle in rng.normal(-np.pi / 2, 0.8, rng.integers(6, 11)):
         reach = size * rng.uniform(0.7, 1.2)
-        t = np.linspace(0.08, 1, 15)
         spine = np.stack([x + np.cos(angle) * reach * t, foot + np.sin(angle) * reach * t + 0.5 * reach * t**2.4], 1)
         heading = np.arctan2(*np.gradient(spine, axis=0).T[::-1])
         tone = green * rng.uniform(0.65, 1.3) + rng.normal(0, 8, (15, 1))
@@ -31,7 +32,8 @@ def fern(rng, draw, season, x, foot, size):
             length = reach * 0.3 * (1.05 - t)
             tip = heading + turn * 1.1
             centres = spine + 0.5 * length[:, None] * np.stack([np.cos(tip), np.sin(tip)], 1)
-            dabs(draw, centres, length, reach * 0.055, tip, tone * (1.08 if turn > 0 else 0.88))
+            leaves.append((centres, length, np.full(15, reach * 0.055), tip, tone * (1.08 if turn > 0 else 0.88)))
+    dabs(draw, *map(np.concatenate, zip(*leaves, strict=True)))
 
 
 def bush(rng, draw, season, x, foot, size):
