@@ -33,19 +33,16 @@ def enlarge(grid: np.ndarray) -> np.ndarray:
 
 def blur(field: np.ndarray, passes: int = 1) -> np.ndarray:
     """(H, W) or (H, W, 3) smoothed by 1 2 1 down and across, ``passes`` times: a Gaussian of variance passes / 2."""
+    field = field.copy()
+    quarter = np.empty_like(field)
     for _ in range(passes):
-        down = field * np.float32(0.5)
-        quarter = down * np.float32(0.5)
-        down[1:] += quarter[:-1]
-        down[:-1] += quarter[1:]
-        down[0] += quarter[0]
-        down[-1] += quarter[-1]
-        field = down * np.float32(0.5)
-        quarter = field * np.float32(0.5)
-        field[:, 1:] += quarter[:, :-1]
-        field[:, :-1] += quarter[:, 1:]
-        field[:, 0] += quarter[:, 0]
-        field[:, -1] += quarter[:, -1]
+        for whole, part in ((field, quarter), (field.swapaxes(0, 1), quarter.swapaxes(0, 1))):
+            np.multiply(field, np.float32(0.5), out=field)
+            np.multiply(field, np.float32(0.5), out=quarter)
+            whole[1:] += part[:-1]
+            whole[:-1] += part[1:]
+            whole[0] += part[0]
+            whole[-1] += part[-1]
     return field
 
 

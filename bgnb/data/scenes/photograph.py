@@ -52,16 +52,22 @@ def develop(picture, rng, size) -> np.ndarray:
     """From what was painted to a photograph: exposure, colour of the light, softness, grain, tone; then to its size."""
     exposure = np.exp(rng.normal(0, 0.08) + rng.normal(0, 0.025, 3)).astype(np.float32)
     vignette = np.linspace(-1, 1, PIXELS, dtype=np.float32) ** 2
-    picture = picture.astype(np.float32) * exposure
+    picture = picture.astype(np.float32)
+    picture *= exposure
     picture *= (1.03 - 0.09 * (vignette[:, None] + vignette))[..., None]
     picture = blur(picture, 1)
-    picture += np.float32(rng.uniform(0, 1)) * (blur(picture, 1) - picture)
+    softer = blur(picture, 1)
+    softer -= picture
+    softer *= np.float32(rng.uniform(0, 1))
+    picture += softer
     grain = rng.standard_normal((PIXELS, PIXELS), np.float32)
     picture += (np.float32(rng.uniform(1, 4)) * blur(grain, 1) + grain)[..., None]
     tone = np.arange(8 * 400) / 8  # the film's curve as a table: gamma, and highlights that roll off
     tone = 255 * (tone / 255) ** rng.uniform(0.92, 1.12)
     tone = np.where(tone > 215, 215 + 40 * np.tanh((tone - 215) / 40), tone).round().astype(np.uint8)
-    image = Image.fromarray(tone[np.clip(picture * 8 + 0.5, 0, len(tone) - 1).astype(np.int16)])
+    picture *= 8
+    picture += 0.5
+    image = Image.fromarray(tone.take(np.clip(picture, 0, len(tone) - 1, out=picture).astype(np.int16)))
     return np.array(image if size == PIXELS else image.resize((size, size), scaling(size)))
 
 

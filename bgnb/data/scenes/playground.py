@@ -29,11 +29,12 @@ def playground(rng: np.random.Generator, variety: float = 1.0, light: float = 1.
     near, far = (np.array(grounds[rng.integers(len(grounds)) if rng.random() < variety else k]) for k in (2, 0))
 
     y = np.linspace(0, 1, PIXELS, dtype=np.float32)[:, None]
-    cloud = np.clip(noise(rng, 5, 3, 3) * 0.8 + rng.uniform(-0.6, 0.4), 0, 1)[..., None]
-    heaven = mix(mix(sky[0], sky[1], np.clip(y / horizon, 0, 1)[..., None]), (244, 243, 238), cloud)
-    border = horizon + rng.uniform(0.1, 0.3) + 0.04 * noise(rng, 2, 3)
-    earth = np.where((y < border)[..., None], far, near) * (1 + 0.09 * noise(rng, 14, 9, 3)[..., None])
-    ground = np.where((y < horizon)[..., None], heaven, earth)
+    up = int((y < horizon).sum())  # rows of sky
+    cloud = np.clip(noise(rng, 5, 3, 3)[:up] * 0.8 + rng.uniform(-0.6, 0.4), 0, 1)[..., None]
+    heaven = mix(mix(sky[0], sky[1], np.clip(y[:up] / horizon, 0, 1)[..., None]), (244, 243, 238), cloud)
+    border = horizon + rng.uniform(0.1, 0.3) + 0.04 * noise(rng, 2, 3)[up:]
+    earth = np.where((y[up:] < border)[..., None], far, near) * (1 + 0.09 * noise(rng, 14, 9, 3)[up:, :, None])
+    ground = np.concatenate([heaven, earth])
     image = Image.fromarray(np.clip(ground, 0, 255).astype(np.uint8)).resize((CANVAS, CANVAS), Image.Resampling.BILINEAR)
     draw = ImageDraw.Draw(image)
 
