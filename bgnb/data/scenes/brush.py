@@ -11,6 +11,8 @@ PIXELS = 256
 CANVAS = 2 * PIXELS
 TURN = np.linspace(0, np.pi, 8)[1:-1, None]
 ROUND = np.cos(TURN), np.sin(TURN)  # the round ends of a tube
+LEAF = np.array([[-0.5, -0.2, 0.2, 0.5, 0.2, -0.2], [0, -0.45, -0.4, 0, 0.4, 0.45]])  # a dab, along and across
+TIPS = np.array([1, 0, 0, 1, 0, 0])
 STRIPS = -1 + 2 * np.arange(7) / 7  # the dark edge of each strip of a trunk, in radii from its middle
 
 
@@ -106,14 +108,17 @@ def disc(draw: ImageDraw.ImageDraw, x: float, y: float, rx: float, ry: float, co
 
 def dabs(draw, centres, length, width, angle, colours, bend: float = 0.0) -> None:
     """Many leaf-shaped dabs: ``centres`` (n, 2), ``colours`` (n, 3), the others (n,) or one number."""
-    n = len(centres)
-    length, width, angle = (np.broadcast_to(np.asarray(v, float), (n,))[:, None] for v in (length, width, angle))
-    u = np.array([-0.5, -0.2, 0.2, 0.5, 0.2, -0.2]) * length
-    v = np.array([0, -0.45, -0.4, 0, 0.4, 0.45]) * width + bend * length * np.array([1, 0, 0, 1, 0, 0])
+    length, width, angle = (np.asarray(v, float).reshape(-1, 1) for v in (length, width, angle))
+    u, v = LEAF[0] * length, LEAF[1] * width
+    if bend:
+        v = v + bend * length * TIPS
     cos, sin = np.cos(angle), np.sin(angle)
-    xy = np.stack([centres[:, :1] + u * cos - v * sin, centres[:, 1:] + u * sin + v * cos], -1) * CANVAS
+    xy = np.empty((len(centres), len(TIPS), 2))
+    xy[..., 0] = centres[:, :1] + u * cos - v * sin
+    xy[..., 1] = centres[:, 1:] + u * sin + v * cos
+    xy *= CANVAS
     core = draw.draw  # what draw.polygon ends in: some thousand dabs a picture need not be checked one by one
-    for points, ink in zip(xy.reshape(n, -1).tolist(), inks(colours), strict=True):
+    for points, ink in zip(xy.reshape(len(xy), -1).tolist(), inks(colours), strict=True):
         core.draw_polygon(points, ink, 1)
 
 
