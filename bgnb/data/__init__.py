@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bgnb.tools import InputError, cache_folder, save_tensors
 
-CACHE_VERSION = 4  # raise it when the same arguments should give other pictures
+CACHE_VERSION = 5  # raise it when the same arguments should give other pictures
 
 
 @dataclass(frozen=True)

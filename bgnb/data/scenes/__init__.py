@@ -37,6 +37,7 @@ from .workers import in_processes
 ANIMALS = ("cat", "dog", "owl", "horse")
 PLACES = ("forest", "playground")
 PAINTERS = {"forest": forest, "playground": playground}
+CAMERAS = {"forest": 0, "playground": 1}  # one walk in the woods; playgrounds by anyone, in any weather
 SEAMS = ("hard", "soft", "blended")
 PLUMAGE = 0.25  # an owl in a forest is camouflaged that much, whatever the dial says
 TARGET, BACKGROUND, PIECE = 0, 1, 2  # sides of the data set: each has random numbers of its own
@@ -79,7 +80,8 @@ def target_picture(
     # the dapples fall on the animal too, a little softened by its roundness
     coat = colour * ((1 + (shading - 1) * min(1.0, 0.4 + 0.6 * light)) * (0.6 + 0.4 * wide_blur(glow, 4)))[..., None]
     picture = paste(ground * glow[..., None], coat, alpha, seam, side, light)
-    return develop(picture, _rng(seed, index, TARGET, scene, 1), size), exact_mask(alpha, size)
+    picture = develop(picture, _rng(seed, index, TARGET, scene, 1), size, CAMERAS[scene] * variety)
+    return picture, exact_mask(alpha, size)
 
 
 def background_picture(
@@ -113,7 +115,7 @@ def background_picture(
         piece, its_glow, *_ = PAINTERS[scene](rng, variety, light)
         alpha = silhouette(shapes, place, rng)
         picture = paste(picture, piece * its_glow[..., None], alpha, seam, side, light)
-    return develop(picture, _rng(seed, index, BACKGROUND, scene, 1), size)
+    return develop(picture, _rng(seed, index, BACKGROUND, scene, 1), size, CAMERAS[scene] * variety)
 
 
 def make(

@@ -1,7 +1,7 @@
 """From animal and scene to a photograph: camouflage, pasting, and what a camera does."""
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 from .brush import PIXELS, blur, wide_blur
 
@@ -48,9 +48,12 @@ def paste(ground, coat, alpha, seam, side, light):
     return ground + (coat - ground) * alpha[..., None]
 
 
-def develop(picture, rng, size) -> np.ndarray:
-    """From what was painted to a photograph: exposure, colour of the light, softness, grain, tone; then to its size."""
-    exposure = np.exp(rng.normal(0, 0.08) + rng.normal(0, 0.025, 3)).astype(np.float32)
+def develop(picture, rng, size, cameras: float = 0) -> np.ndarray:
+    """From what was painted to a photograph: exposure, colour of the light, softness, grain, tone; then to its size.
+
+    ``cameras``, 0 ... 1, is how much pictures differ in exposure, colour of the light, contrast and saturation.
+    """
+    exposure = np.exp(rng.normal(0, 0.08 + 0.09 * cameras) + rng.normal(0, 0.025 + 0.05 * cameras, 3)).astype(np.float32)
     vignette = np.linspace(-1, 1, PIXELS, dtype=np.float32) ** 2
     picture = picture.astype(np.float32)
     picture *= exposure
@@ -68,6 +71,9 @@ def develop(picture, rng, size) -> np.ndarray:
     picture *= 8
     picture += 0.5
     image = Image.fromarray(tone.take(np.clip(picture, 0, len(tone) - 1, out=picture).astype(np.int16)))
+    if cameras:
+        image = ImageEnhance.Color(image).enhance(np.exp(cameras * rng.normal(-0.15, 0.3)))
+        image = ImageEnhance.Contrast(image).enhance(np.exp(cameras * rng.normal(-0.06, 0.18)))
     return np.array(image if size == PIXELS else image.resize((size, size), scaling(size)))
 
 
