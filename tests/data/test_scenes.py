@@ -169,6 +169,21 @@ def test_an_owl_in_the_forest_looks_more_like_its_place_than_one_on_the_playgrou
     assert contrast("forest") < contrast("playground")
 
 
+def test_playgrounds_are_photographed_by_many_cameras_unless_variety_is_none():
+    """Saturation (of HSV, by Pillow) differs far more from picture to picture of the very same thing."""
+    painted = np.zeros((scenes.PIXELS, scenes.PIXELS, 3), np.float32) + (180, 140, 90)
+
+    def spread(cameras):
+        pictures = [photograph.develop(painted, np.random.default_rng(seed), 64, cameras) for seed in range(40)]
+        return np.std([np.asarray(Image.fromarray(p).convert("HSV"))[..., 1].mean() for p in pictures])
+
+    assert spread(1.0) > 2 * spread(0.0)
+    assert np.array_equal(
+        photograph.develop(painted, np.random.default_rng(0), 64), photograph.develop(painted, np.random.default_rng(0), 64, 0.0)
+    )
+    assert scenes.CAMERAS["playground"] > scenes.CAMERAS["forest"] == 0
+
+
 def test_full_camouflage_leaves_the_mask_and_the_ground_alone():
     (seen, mask), (hidden, same) = (scenes.target_picture("cat", "forest", 5, camouflage=c) for c in (0.0, 1.0))
     far = np.asarray(Image.fromarray(mask).filter(ImageFilter.MaxFilter(21)))

@@ -10,7 +10,8 @@ The dials, all keyword arguments:
 - ``camouflage`` 0, of 0 ... 1: the coat's colours and texture move to those of the scene where the animal stands, its face
   least. Fur takes on a part of the texture, feathers all of it; an owl that hides shuts its eyes, and in a forest it begins
   at 0.25, for its plumage is made for one.
-- ``variety`` 1, of 0 ... 1: how much the pictures of one scene differ: seasons, heights, kinds of things.
+- ``variety`` 1, of 0 ... 1: how much the pictures of one scene differ: seasons, heights, kinds of things, and on a
+  playground the cameras: exposure, colour of the light, contrast, saturation.
 - ``seam`` "soft": how the animal is pasted; a "hard" edge, a "soft" one, or "blended": soft, and toned to what is around.
 - ``light`` 1, of 0 ... 2: patches of light and shade, and shading of the animal; 0 is an overcast day.
 - ``seam_control`` False: paste animal-shaped pieces of other backgrounds into the background pictures, by the same code.
