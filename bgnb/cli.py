@@ -1,4 +1,4 @@
-"""The command line: ``bgnb run``, ``extract``, ``sweep``, ``rerun``, ``check``.
+"""The command line: ``bgnb run``, ``extract``, ``sweep``, ``beside``, ``rerun``, ``check``.
 
 Results go to files or standard output, all else to standard error.
 """
@@ -108,6 +108,28 @@ def sweep(grid: tyro.conf.Positional[Path], out: Path | None = None, jobs: int =
     print(text)
 
 
+def beside(
+    left: tyro.conf.Positional[Path], right: tyro.conf.Positional[Path], name: str = "beside", into: Path | None = None
+) -> None:
+    """Print two sweeps' results in one table, left / right, for the runs that both have measured.
+
+    Args:
+        left: results of a sweep, a JSON a line. right: those of another, of other photos, say.
+        name: the table replaces what stands between <!-- NAME --> and <!-- end -->.
+        into: Markdown file in which it does so.
+    """
+    from bgnb.sweeps import beside as side_by_side
+    from bgnb.sweeps import put_into, read_results
+
+    for path in (left, right):
+        if not path.exists():
+            raise InputError(f"{path}: there is no such file")
+    text = side_by_side(read_results(left), read_results(right))
+    if into:
+        put_into(into, name, text)
+    print(text)
+
+
 def rerun(
     notebook: tyro.conf.Positional[Path],
     parameter: Annotated[tuple[tuple[str, str], ...], tyro.conf.UseAppendAction, tyro.conf.arg(aliases=["-p"])] = (),
@@ -166,7 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
     keep_memory()
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {"run": run, "extract": extract, "sweep": sweep, "rerun": rerun, "check": check},
+            {"run": run, "extract": extract, "sweep": sweep, "beside": beside, "rerun": rerun, "check": check},
             prog="bgnb",
             args=arguments,
             description="Find an animal in photos with nothing but image-level labels.",

@@ -123,44 +123,67 @@ def row_names(settings: dict, several_patches: bool) -> list[str]:
     return [pictures, network, f"x{settings['ratio']:g}"]
 
 
-def table(results: list[dict]) -> str:
-    """The results as two Markdown tables: how well targets are found, and where the kinds of patches end up.
+def cells(group: list[dict]) -> dict[str, str]:
+    """What a table says of the seeds of one run, by the name of the column.
 
     Loc. Acc. at IoU .40 is the mean over seeds, each at its best map threshold; its interval is a bootstrap over all images
     of all seeds. Everything else is a mean over seeds.
+    """
+
+    def mean(*path: str) -> str:
+        return f"{np.mean([reduce(dict.__getitem__, path, result) for result in group]):.2f}"
+
+    low, high = interval([int(hit) for result in group for hit in result["hits"]])
+    single = [result["loc_acc"] for result in group]
+    return {
+        "Loc. Acc. [95 %]": f"**{mean('loc_acc')}** [{low:.2f}, {high:.2f}]",
+        "min-max of seeds": f"{min(single):.2f}-{max(single):.2f} ({len(single)})",
+        "threshold without masks": mean("without_masks", "loc_acc"),
+        "PxAP": mean("pxap"),
+        **{name: mean("baselines", name, "loc_acc") for name in group[0]["baselines"]},
+        "median F": mean("backgroundness", "F"),
+        "median N": mean("backgroundness", "N"),
+        "r / (r + 1 - pi)": mean("bayes_backgroundness"),
+        "median P": mean("backgroundness", "P"),
+        "pi": mean("pi"),
+    }
+
+
+def markdown(rows: list[list[str]]) -> str:
+    """A table whose first row is its head."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
+
+
+def table(results: list[dict]) -> str:
+    """The results as two Markdown tables: how well targets are found, and where the kinds of patches end up; see ``cells``.
 
     A grid of several methods has tables of its own, see ``bgnb.wsol.compare``; one of several learning rates shows the best.
     """
     if len({result["run"]["method"] for result in results}) > 1:
         settings = {(method_name(result["run"]), result["run"]["lr"]) for result in results}
         return comparison(results) if len(settings) == len({method for method, _ in settings}) else rates_table(results)
-    names = list(results[0]["baselines"])
-    found = [
-        "target, scene",
-        "network",
-        "ratio",
-        "Loc. Acc. [95 %]",
-        "min-max of seeds",
-        "threshold without masks",
-        "PxAP",
-        *names,
-    ]
-    kinds = ["target, scene", "network", "ratio", "median F", "median N", "r / (r + 1 - pi)", "median P", "pi"]
-    tables = [[found, ["---"] * len(found)], [kinds, ["---"] * len(kinds)]]
-    for settings, group in over_seeds(results):
+    several = len({result["run"]["patch"] for result in results}) > 1
+    rows = [(row_names(settings, several), cells(group)) for settings, group in over_seeds(results)]
+    columns = list(rows[0][1])
+    cut = columns.index("median F")
+    return "\n\n".join(
+        markdown([["target, scene", "network", "ratio", *part], *([*names, *(row[c] for c in part)] for names, row in rows)])
+        for part in (columns[:cut], columns[cut:])
+    )
 
-        def mean(*path: str, group: list[dict] = group) -> str:
-            return f"{np.mean([reduce(dict.__getitem__, path, result) for result in group]):.2f}"
 
-        low, high = interval([int(hit) for result in group for hit in result["hits"]])
-        single = [result["loc_acc"] for result in group]
-        first = row_names(settings, len({result["run"]["patch"] for result in results}) > 1)
-        spread = f"{min(single):.2f}-{max(single):.2f} ({len(single)})"
-        accuracy = [f"**{mean('loc_acc')}** [{low:.2f}, {high:.2f}]", spread, mean("without_masks", "loc_acc"), mean("pxap")]
-        tables[0].append([*first, *accuracy, *(mean("baselines", name, "loc_acc") for name in names)])
-        medians = [mean("backgroundness", "F"), mean("backgroundness", "N"), mean("bayes_backgroundness")]
-        tables[1].append([*first, *medians, mean("backgroundness", "P"), mean("pi")])
-    return "\n\n".join("\n".join(f"| {' | '.join(row)} |" for row in rows) for rows in tables)
+def beside(left: list[dict], right: list[dict]) -> str:
+    """Two tables in one, for what both have measured (pictures, network, epochs, ratio): each cell is left / right.
+
+    Raises InputError if there is nothing that both have.
+    """
+    one, other = ({tuple(row_names(s, True)): cells(group) for s, group in over_seeds(half)} for half in (left, right))
+    both = [names for names in one if names in other]
+    if not both:
+        raise InputError("beside: the two have no pictures, network and ratio in common")
+    columns = [c for c in one[both[0]] if c in other[both[0]] and c not in ("min-max of seeds", "PxAP", "pi")]
+    rows = [[*names, *(f"{one[names][c]} / {other[names][c]}" for c in columns)] for names in both]
+    return markdown([["target, scene", "network", "ratio", *columns], *rows])
 
 
 def put_into(path: str | Path, name: str, text: str) -> None:

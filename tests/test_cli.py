@@ -196,6 +196,13 @@ def test_run_names_the_bad_option(photos, tmp_path, option, value, words):
     assert not list(tmp_path.glob("*out.json*"))
 
 
+def test_beside_names_the_results_that_are_not_there(tmp_path):
+    (tmp_path / "one.jsonl").write_text("")
+    refused(bgnb("beside", "one.jsonl", "two.jsonl", cwd=tmp_path), "two.jsonl")
+    (tmp_path / "two.jsonl").write_text("")
+    refused(bgnb("beside", "one.jsonl", "two.jsonl", cwd=tmp_path), "in common")
+
+
 def test_extract_leaves_nothing_behind_when_it_is_refused(photos, tmp_path):
     spoil_truncated(photos)
     arguments = ("--targets", photos / "targets/cat", "--backgrounds", photos / "backgrounds/forest", "--out", tmp_path / "out")

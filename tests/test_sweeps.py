@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bgnb.sweeps import over_seeds, put_into, read_grid, read_results, sweep, table
+from bgnb.sweeps import beside, over_seeds, put_into, read_grid, read_results, sweep, table
 from bgnb.tools import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +32,21 @@ def test_the_table_is_the_mean_over_seeds_of_what_was_measured():
         assert f"x{settings['ratio']:g} | **{by_hand:.2f}**" in table(group)
         hits = [np.mean([int(h) for h in r["hits"]]) for r in group]
         assert np.allclose(hits, [r["loc_acc"] for r in group])
+
+
+def test_two_tables_side_by_side_hold_the_cells_of_both():
+    photos, drawn = (read_results(ROOT / "sweeps" / f"{name}.jsonl") for name in ("main_job", "scenes"))
+    both = beside(photos, drawn)
+    assert both in (ROOT / "README.md").read_text().partition("<!-- main_job_scenes -->\n")[2].partition("\n<!-- end -->")[0]
+    left, right = (half.split("\n\n")[0].splitlines() for half in (table(photos), table(drawn)))
+    rows = both.splitlines()[2:]
+    assert len(rows) == 6  # two pairs at three ratios; the drawn scenes have other pairs, too
+    for row in rows:
+        pair, _, ratio, accuracy = row.removeprefix("| ").split(" | ")[:4]
+        one, other = (next(line for line in half if pair in line and f"| {ratio} |" in line) for half in (left, right))
+        assert accuracy == " / ".join(line.removeprefix("| ").split(" | ")[3] for line in (one, other))
+    with pytest.raises(InputError, match="in common"):
+        beside(photos, [])
 
 
 def test_all_combinations_of_a_grid(tmp_path):

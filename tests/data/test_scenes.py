@@ -169,9 +169,9 @@ def test_an_owl_in_the_forest_looks_more_like_its_place_than_one_on_the_playgrou
     assert contrast("forest") < contrast("playground")
 
 
-def test_playgrounds_are_photographed_by_many_cameras_unless_variety_is_none():
+def test_playgrounds_are_photographed_by_many_cameras_and_forests_by_one():
     """Saturation (of HSV, by Pillow) differs far more from picture to picture of the very same thing."""
-    painted = np.zeros((scenes.PIXELS, scenes.PIXELS, 3), np.float32) + (180, 140, 90)
+    painted = np.full((scenes.PIXELS, scenes.PIXELS, 3), (180, 140, 90), np.float32)
 
     def spread(cameras):
         pictures = [photograph.develop(painted, np.random.default_rng(seed), 64, cameras) for seed in range(40)]

@@ -68,7 +68,8 @@ def test_learning_rates_are_chosen_by_the_mean_over_sets_then_pxap():
     assert chosen_rates(results) == {"CAM": 0.3} and "| CAM | 0.50 | **0.50** |" in rates_table(results)
 
 
-def test_everywhere_the_learning_rates_that_were_found():
+def test_everywhere_the_learning_rates_that_were_found(monkeypatch):
+    monkeypatch.setenv("BGNB_PHOTOS", "photos")  # grids of photographs name it; here they are only read
     found = chosen_rates(read_results(SWEEPS / "comparison_development.jsonl"))
     assert {name: lr for name, (_, _, lr) in SETTINGS.items()} == found
     assert {(r["method"], r["ratio"], r["lr"]) for r in read_grid(SWEEPS / "comparison.yml")} == set(SETTINGS.values())
