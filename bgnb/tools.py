@@ -1,5 +1,7 @@
 """What every room needs: one error for bad input, the device, a progress bar, files that are whole or absent."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import os
@@ -7,8 +9,10 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:  # imported where it is used: who only paints pictures need not wait for it
+    import torch
 
 
 class InputError(ValueError):
@@ -23,6 +27,8 @@ def pick_device(name: str = "auto") -> torch.device:
     >>> pick_device("cpu")
     device(type='cpu')
     """
+    import torch
+
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
@@ -38,9 +44,11 @@ def compute_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
 
     A CPU gains 2 to 3 times from bfloat16 if it has instructions for it (AVX512-BF16, AMX) and loses without them.
 
-    >>> compute_dtype(torch.device("cpu"), "fp32")
+    >>> compute_dtype(pick_device("cpu"), "fp32")
     torch.float32
     """
+    import torch
+
     if precision not in ("auto", "fp32", "bf16"):
         raise InputError(f"precision {precision!r}: choose auto, fp32 or bf16")
     if precision == "auto":
@@ -76,6 +84,8 @@ def keep_memory() -> bool:
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
     """Autocast to ``dtype``; a context that does nothing where ``dtype`` is float32."""
+    import torch
+
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16)
 
 

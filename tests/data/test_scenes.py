@@ -1,6 +1,7 @@
 """The painted scenes: the same for the same index, different for another, and no cue beside the animal."""
 
 import inspect
+import os
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image, ImageFilter
 from bgnb import load
 from bgnb.data import scenes
 from bgnb.data.scenes import photograph, sheets
+from bgnb.data.scenes.workers import in_processes
 from bgnb.tools import InputError
 
 PAIRS = [(target, scene) for target in scenes.ANIMALS for scene in scenes.PLACES]
@@ -202,3 +204,10 @@ def test_the_sheets_show_all_animals_and_all_dials():
 def test_helpers_give_the_pictures_that_this_process_gives():
     alone, helped = (scenes.make("cat", "playground", size=32, images=n, progress=False) for n in (2, 24))
     assert all(np.array_equal(a, b[:2]) for a, b in zip(alone, helped, strict=True))
+
+
+def test_a_helper_helps_and_does_not_load_torch():
+    who = "(__import__('time').sleep(0.03), __import__('os').getpid(), 'torch' in __import__('sys').modules)[1:]"
+    loaded = dict(in_processes(eval, [who] * 150, helpers=1))  # over four seconds: a helper is awake long before
+    assert loaded.pop(os.getpid()) is True
+    assert list(loaded.values()) == [False]

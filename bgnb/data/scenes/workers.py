@@ -12,8 +12,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
-SERVE = "from bgnb.data.scenes import workers; workers.serve()"
+# A helper enters by the side door, past bgnb/__init__ and bgnb/data/__init__: those import torch, which takes seconds to load.
+SERVE = """
+import sys, types
+for name, folder in (("bgnb", sys.argv[1]), ("bgnb.data", sys.argv[1] + "/data")):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [folder]
+from bgnb.data.scenes import workers
+workers.serve()
+"""
 
 
 def in_processes(paint: Callable, items: Sequence, helpers: int) -> Iterator:
@@ -65,7 +74,8 @@ def _start() -> subprocess.Popen:
     path = os.pathsep.join(p or os.getcwd() for p in sys.path)
     settings = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
-    return subprocess.Popen([sys.executable, "-c", SERVE], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=settings)
+    command = [sys.executable, "-c", SERVE, str(Path(__file__).parents[2])]
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=settings)
 
 
 def _feed(process, paint, todo, done) -> None:
