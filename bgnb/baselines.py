@@ -39,14 +39,14 @@ def colour_distance(imageset: ImageSet, patch: int = 48) -> Tensor:
 
 def untrained(imageset: ImageSet, run: Run) -> Tensor:
     """The same network, windows and seed without training: ``(T, H, W)``."""
-    model = build(run.net, run.patch, run.weights, run.seed, run.whole).to(pick_device(run.device)).eval()
+    model = build(run.net, run.patch, run.weights, run.seed, run.image_level).to(pick_device(run.device)).eval()
     return localise(model, imageset.targets, run).cpu()
 
 
 def yardsticks(imageset: ImageSet, run: Run) -> dict[str, Tensor]:
     """All of them by name; each map ``(T, H, W)`` in [0, 1]."""
     return {
-        "whole image": whole_image(imageset),
+        "constant map": whole_image(imageset),
         "centred Gaussian": centred_gaussian(imageset),
         "colour distance": colour_distance(imageset, run.patch),
         "untrained network": untrained(imageset, run),

@@ -53,7 +53,7 @@ def look(model: Network, imageset: ImageSet, run: Run) -> tuple[dict[str, np.nda
 def judge(scores: dict[str, np.ndarray], windows: Tensor, imageset: ImageSet, run: Run, k: float = 1) -> dict:
     """What ``look`` saw, after log ``k`` is added to every logit: median of each kind, ranking, Loc. Acc. and its interval."""
     scores = {kind: shift(values, k) for kind, values in scores.items()}
-    maps = targetness(shift(windows, k), run.patch, run.stride, imageset.size, run.overlap).cpu()
+    maps = targetness(shift(windows, k), run.patch, run.stride, imageset.size, run.resolved().overlap).cpu()
     found = loc_acc(maps, imageset.masks.cpu())
     medians = {kind: float(np.median(values)) if len(values) else float("nan") for kind, values in scores.items()}
     return medians | {"ranking": ranking(scores), "loc_acc": found.value, "interval": interval(found.hits)}

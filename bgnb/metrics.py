@@ -6,12 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.weak import WeakTensorKeyDictionary
 
-from bgnb.settings import choose
-from bgnb.tools import InputError
+from bgnb.tools import InputError, choose
 
-THRESHOLDS = tuple(round(0.05 + 0.1 * step, 2) for step in range(10))  # FACTS row 4
+THRESHOLDS = tuple(round(0.05 + 0.1 * step, 2) for step in range(10))  # docs/protocol.md, row 4
 
 
 @dataclass(frozen=True)
@@ -37,36 +35,6 @@ class LocAcc:
     def hits(self) -> Tensor:
         """``(n,)`` bool: which images are found at the best threshold."""
         return self.ious[:, self.thresholds.index(self.threshold)] >= self.iou
-
-
-_COUNTED = WeakTensorKeyDictionary()  # masks -> what mask_cells counted in them; forgotten with the masks
-
-
-def mask_cells(masks: Tensor, side: int) -> Tensor:
-    """``(n, H / side, W / side)`` float32: target pixels in each square of ``side`` pixels; counted once for the same masks.
-
-    >>> mask_cells(torch.eye(4, dtype=torch.bool)[None], 2)
-    tensor([[[2., 0.],
-             [0., 2.]]])
-    """
-    key = side, masks._version  # masks that were written into are counted again
-    counted = _COUNTED.setdefault(masks, {})
-    if key not in counted:
-        n, height, width = masks.shape
-        inside = masks.view(n, height // side, side, width // side, side)
-        counted[key] = inside.sum((2, 4), dtype=torch.int32).float()
-    return counted[key]
-
-
-def cell_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float]) -> Tensor:
-    """``mask_ious`` of maps ``(n, H / side, W / side)`` that hold one value for each square: exact, on 1 / side^2 of the data."""
-    side = masks.shape[1] // maps.shape[1]
-    counts = mask_cells(masks, side).flatten(1)
-    edges = torch.as_tensor(thresholds, dtype=maps.dtype, device=maps.device)
-    above = (maps.flatten(1)[:, None] >= edges[:, None]).float()  # (n, K, cells)
-    on = (above @ counts[..., None])[..., 0].double()
-    union = counts.sum(1, keepdim=True) + above.sum(2) * side**2 - on
-    return on / union.clamp(min=1)
 
 
 def check_maps(maps: Tensor, masks: Tensor) -> None:
@@ -109,14 +77,14 @@ def bin_number(maps: Tensor, edges: Tensor) -> Tensor:
 
 
 def mask_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float] = THRESHOLDS) -> Tensor:
-    """``(n, K)`` float64 IoU of (map >= threshold) with the mask; maps may hold one value for each square of pixels."""
-    side = masks.shape[1] // max(1, maps.shape[1])
-    if side > 1 and masks.shape == (len(maps), side * maps.shape[1], side * maps.shape[2]):
-        return cell_ious(maps, masks, thresholds)
+    """``(n, K)`` float64 IoU of (map >= threshold) with the mask."""
     check_maps(maps, masks)
-    on, off = pixel_counts(maps, masks, thresholds)
-    union = masks.sum((1, 2))[:, None] + off
-    return on / union.clamp(min=1).double()
+    return ious_of_counts(*pixel_counts(maps, masks, thresholds), masks)
+
+
+def ious_of_counts(on: Tensor, off: Tensor, masks: Tensor) -> Tensor:
+    """``(n, K)`` float64 IoU from ``pixel_counts``."""
+    return on / (masks.sum((1, 2))[:, None] + off).clamp(min=1).double()
 
 
 def box_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float] = THRESHOLDS) -> Tensor:
@@ -168,10 +136,12 @@ def box_iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def loc_acc(maps: Tensor, masks: Tensor, iou: float = 0.4, thresholds: Sequence[float] = THRESHOLDS, by: str = "mask") -> LocAcc:
-    """Share of images whose target is found: IoU(map >= threshold, mask) >= ``iou`` (paper, Sec. 4; FACTS rows 4 and 5).
+    """Share of images whose target is found: IoU(map >= threshold, mask) >= ``iou`` (paper, Sec. 4).
+
+    How the text is read: docs/protocol.md, rows 4 and 5.
 
     Args:
-        maps: ``(n, H, W)`` in [0, 1], or, by mask, one value for each square of pixels (``targetness(..., cells=True)``).
+        maps: ``(n, H, W)`` in [0, 1].
         masks: ``(n, H, W)`` bool.
         iou: in (0, 1]; the paper's 0.40.
         thresholds: increasing map thresholds; one serves all images, the best is reported (the lowest of equals).
@@ -189,10 +159,14 @@ def loc_acc(maps: Tensor, masks: Tensor, iou: float = 0.4, thresholds: Sequence[
     if not 0 < iou <= 1:
         raise InputError(f"iou {iou}: must lie in (0, 1]")
     thresholds = tuple(float(t) for t in thresholds)
-    ious = (mask_ious if by == "mask" else box_ious)(maps, masks, thresholds)
+    return best_accuracy((mask_ious if by == "mask" else box_ious)(maps, masks, thresholds), thresholds, iou)
+
+
+def best_accuracy(ious: Tensor, thresholds: Sequence[float] = THRESHOLDS, iou: float = 0.4) -> LocAcc:
+    """Loc. Acc. from ``(n, K)`` IoUs at K thresholds, at the best of them, the lowest of equals."""
     curve = (ious >= iou).double().mean(0)
     best = int(curve.argmax())
-    return LocAcc(curve[best].item(), thresholds[best], curve, thresholds, ious, iou)
+    return LocAcc(curve[best].item(), thresholds[best], curve, tuple(thresholds), ious, iou)
 
 
 def threshold_without_masks(maps: Sequence[Tensor] | Tensor, bins: int = 256) -> float:

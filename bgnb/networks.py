@@ -9,10 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from bgnb.tools import InputError
+from bgnb.settings import check_network
+from bgnb.tools import InputError, load_tensors
 
-NETWORKS = ("tiny", "vgg16", "vgg16_bn", "resnet50")
-SMALLEST_PATCH = 16
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as torchvision's weights expect
 
 
@@ -112,14 +111,6 @@ def resnet50(patch: int, weights: str | None = None, whole: bool = False) -> Net
     return Network(nn.Sequential(*layers), 2048, step=16 if whole else 32, padding=True)
 
 
-def check_network(net: str, patch: int) -> None:
-    """InputError for an unknown network or a patch that it cannot take."""
-    if net not in NETWORKS:
-        raise InputError(f"net {net!r}: choose {', '.join(NETWORKS)}")
-    if patch < SMALLEST_PATCH:
-        raise InputError(f"patch {patch}: the networks need at least {SMALLEST_PATCH} pixels")
-
-
 def build(net: str, patch: int, weights: str | None = None, seed: int = 0, whole: bool = False) -> Network:
     """A new network.
 
@@ -163,13 +154,7 @@ def build(net: str, patch: int, weights: str | None = None, seed: int = 0, whole
 
 def load_weights(network: Network, path: str | Path) -> None:
     """Fill a network from a safetensors file: a network's own ``state_dict``, or holding torchvision's names for the trunk."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        given = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"weights {path}: cannot be read as safetensors ({str(error).splitlines()[0]})") from None
+    given, _ = load_tensors(path)
     wanted = network.state_dict()
     if "head.weight" not in given:  # torchvision: VGG's "features.0.weight", ResNet's "conv1.weight"
         order = {

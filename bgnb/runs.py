@@ -1,6 +1,5 @@
 """From a ``Run`` to its result: load, train (once), localise, measure. Grids of runs and their tables."""
 
-import hashlib
 import json
 import platform
 import time
@@ -8,24 +7,26 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from bgnb.baselines import yardsticks
 from bgnb.data import ImageSet, load
-from bgnb.metrics import LocAcc, interval, loc_acc, pxap, without_masks
+from bgnb.metrics import LocAcc, loc_acc, without_masks
 from bgnb.networks import Network, build
-from bgnb.patches import sample_patches
-from bgnb.settings import Run
+from bgnb.patches import LINE, sample_patches
+from bgnb.settings import Run, Training, values_of
 from bgnb.theory import bayes_backgroundness
-from bgnb.tools import cache_folder, compute_dtype, pick_device, save_tensors
-from bgnb.training import fit, pictures_digest
+from bgnb.tools import InputError, cache_folder, compute_dtype, key, load_tensors, pick_device, save_tensors
+from bgnb.training import VERSION, fit
 from bgnb.windows import localise, score_windows
-from bgnb.wsol.ceilings import ceilings
+from bgnb.wsol.ceilings import ceilings as upper_bounds
 from bgnb.wsol.methods import Method
-from bgnb.wsol.panel import panel
+from bgnb.wsol.panel import evaluate
 
 KIND_PATCHES = 200  # of each kind in the histograms (paper, Fig. 4)
 
@@ -42,13 +43,12 @@ class Result:
     numbers: dict
 
 
-def fingerprint(imageset: ImageSet, run: Run, method: Method | None = None) -> str:
-    """A hash of all that decides what ``fit`` returns: pictures, parameters, device, precision, version."""
+def network_key(imageset: ImageSet, run: Run, method: Method | None = None) -> str:
+    """A key of all that decides what ``fit`` returns: pictures, parameters, weights file, device, precision, versions."""
     device = pick_device(run.device)
-    settings = asdict(run) | {"source": "", "stride": 0, "overlap": "", "device": device.type}
-    settings["precision"] = str(compute_dtype(device, run.precision))
-    text = json.dumps([settings, repr(method), torch.__version__, pictures_digest(imageset)], sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    settings = values_of(run.resolved(), Training) | {"precision": str(compute_dtype(device, run.precision))}
+    weights = Path(run.weights) if run.weights and Path(run.weights).exists() else None
+    return key(settings, repr(method), device.type, torch.__version__, VERSION, weights, imageset.targets, imageset.backgrounds)
 
 
 def trained(
@@ -69,17 +69,15 @@ def trained(
     >>> seen[:2] == seen[2:], len(seen)
     (True, 4)
     """
-    from safetensors import SafetensorError, safe_open
-
-    name = fingerprint(imageset, run, method) + ("-epochs" if on_epoch else "")
+    name = network_key(imageset, run, method) + ("-epochs" if on_epoch else "")
     path = cache_folder() / "networks" / f"{name}.safetensors"
-    model = build(run.net, run.patch, seed=run.seed, whole=run.whole).to(pick_device(run.device))
+    model = build(run.net, run.patch, seed=run.seed, whole=run.image_level).to(pick_device(run.device))
     epochs = range(1 if on_epoch else run.epochs_run, run.epochs_run + 1)
     try:
-        with safe_open(path, "pt") as file:
-            losses = json.loads(file.metadata()["losses"])
-            weights = [{n: file.get_tensor(f"{epoch}.{n}") for n in model.state_dict()} for epoch in epochs]
-    except (OSError, SafetensorError):
+        tensors, metadata = load_tensors(path)
+        losses = json.loads(metadata["losses"])
+        weights = [{n: tensors[f"{epoch}.{n}"] for n in model.state_dict()} for epoch in epochs]
+    except (InputError, KeyError):
         kept = {}
 
         def look(epoch: int, model: Network, loss: float) -> None:
@@ -113,18 +111,25 @@ def kind_scores(model: Network, imageset: ImageSet, run: Run, count: int = KIND_
     return scores
 
 
-def share_of_p(imageset: ImageSet, run: Run) -> float:
-    """pi: the share of P among patches of target images, from 200 patches an image."""
-    patches = sample_patches(imageset, run.patch, per_image=200, ratio=0.001, generator=run.seed + 2000)
-    return float((patches.kind[patches.label.cpu().numpy() == 0] == "P").mean())
+def share_of_p(masks: Tensor, patch: int) -> float:
+    """pi: the share of P among all patches that fit into the target images; masks ``(n, H, W)`` bool.
+
+    >>> share_of_p(torch.tensor([[[True, False, False, False]] * 2]), 2)
+    0.3333333333333333
+    """
+    inside = avg_pool2d(masks[:, None].float(), patch, stride=1, divisor_override=1)  # pixels of target in each patch
+    return (inside >= LINE * patch**2).double().mean().item()
 
 
-def measure(run: Run, baselines: bool = False, cache: bool = True, show: bool = True) -> Result:
-    """Load, train, localise and measure (test = the training's target images, as in the paper; FACTS row 12).
+def measure(
+    run: Run, baselines: bool = False, ceilings: bool = False, metrics: bool = False, cache: bool = True, show: bool = True
+) -> Result:
+    """Load, train, localise and measure on the training's target images, as the paper does (docs/protocol.md, row 12).
 
     Args:
-        run: all parameters. baselines: also measure the yardsticks of ``bgnb.baselines``, and by all metrics; at ratio 1
-            the ceilings, too.
+        run: all parameters. baselines: also measure maps that nobody trained, see ``bgnb.baselines``.
+        ceilings: also measure what the masks would allow; this trains a second network, see ``bgnb.wsol.ceilings``.
+        metrics: measure by all metrics, see ``bgnb.wsol.panel``: slower by a few seconds.
         cache: take a network that was trained before with the same pictures and parameters.
         show: bars.
 
@@ -145,9 +150,9 @@ def measure(run: Run, baselines: bool = False, cache: bool = True, show: bool = 
     lap("train")
     maps = localise(model, imageset.targets, run, show=show).cpu()
     lap("localise")
-    device = pick_device(run.device)
+    device, masks, accuracy = pick_device(run.device), imageset.masks, None
     numbers = {
-        "run": asdict(run),
+        "run": asdict(run.resolved()),
         "loc_acc": None,
         "threshold": None,
         "pxap": None,
@@ -155,41 +160,33 @@ def measure(run: Run, baselines: bool = False, cache: bool = True, show: bool = 
         "epochs_run": run.epochs_run,
         "loss": model.losses[-1],
     }
-    accuracy = None
-    if imageset.masks is not None:
-        accuracy = loc_acc(maps, imageset.masks)
-        boxes = loc_acc(maps, imageset.masks, by="box")
-        numbers |= {
-            "loc_acc": accuracy.value,
-            "threshold": accuracy.threshold,
-            "iou": accuracy.iou,
-            "curve": dict(zip(accuracy.thresholds, accuracy.curve.tolist(), strict=True)),
-            "interval": interval(accuracy.hits),
-            "hits": "".join("01"[hit] for hit in accuracy.hits.tolist()),
-            "loc_acc_box": boxes.value,
-            "threshold_box": boxes.threshold,
-            "pxap": pxap(maps, imageset.masks),
-            "without_masks": without_masks(maps, imageset.masks),
-        }
-        if not run.whole:
-            scores, pi = kind_scores(model, imageset, run), share_of_p(imageset, run)
+    if masks is not None:
+        accuracy, found = evaluate(maps, masks, metrics)
+        numbers |= found | {"without_masks": without_masks(maps, masks)}
+        if not run.image_level:
+            scores, pi = kind_scores(model, imageset, run), share_of_p(masks, run.patch)
             numbers |= {
                 "pi": pi,
                 "backgroundness": {kind: float(np.median(s)) if len(s) else None for kind, s in scores.items()},
                 "bayes_backgroundness": bayes_backgroundness(run.ratio, pi),
             }
         if baselines:
-            numbers["panel"] = panel(maps, imageset.masks)
-            others = yardsticks(imageset, run)
-            found = {name: loc_acc(other, imageset.masks) for name, other in others.items()}
-            numbers["baselines"] = {name: {"loc_acc": a.value, "threshold": a.threshold} for name, a in found.items()}
-            if run.method == "background" and run.ratio == 1:  # one run of a comparison says it for all
-                others |= ceilings(imageset, run)
-                numbers["references"] = {name: panel(other, imageset.masks) for name, other in others.items()}
+            numbers["baselines"] = {n: reference(m, masks, metrics) for n, m in yardsticks(imageset, run).items()}
+        if ceilings:
+            numbers["ceilings"] = {n: reference(m, masks, metrics) for n, m in upper_bounds(imageset, run).items()}
     lap("measure")
     numbers |= {"seconds": seconds, "device": describe(device), "versions": versions()}
     numbers["precision"] = str(compute_dtype(device, run.precision)).removeprefix("torch.")
     return Result(run, imageset, model, maps, accuracy, numbers)
+
+
+def reference(maps: Tensor, masks: Tensor, metrics: bool) -> dict:
+    """The numbers of a baseline or a ceiling: "loc_acc" and "threshold", with ``metrics`` also "metrics"."""
+    if not metrics:
+        found = loc_acc(maps, masks)
+        return {"loc_acc": found.value, "threshold": found.threshold}
+    _, numbers = evaluate(maps, masks, everything=True)
+    return {name: numbers[name] for name in ("loc_acc", "threshold", "metrics")}
 
 
 def describe(device: torch.device) -> str:

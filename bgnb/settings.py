@@ -1,14 +1,35 @@
-"""One ``Run`` holds every parameter of a measurement. Its defaults are the paper's protocol, with the tiny network."""
+"""One ``Run`` holds every parameter of a measurement. Its defaults are the paper's protocol, with the tiny network.
 
-from dataclasses import asdict, dataclass, fields
+Its parameters come in four groups: ``Pictures``, ``Training``, ``Maps`` and ``Machine``. A list of parameters is nowhere
+written down a second time; ask the group for it, ``names(Training)``.
+"""
 
-from bgnb.networks import check_network
-from bgnb.tools import InputError
-from bgnb.wsol.methods import METHODS
+from dataclasses import asdict, dataclass, fields, replace
+from typing import NamedTuple
 
+from bgnb.tools import InputError, choose
+
+NETWORKS = ("tiny", "vgg16", "vgg16_bn", "resnet50")
+SMALLEST_PATCH = 16  # pixels; the networks need that many
 OVERLAPS = ("average", "add")
 
-# What the paper leaves open (FACTS rows 2, 6, 7): our reading, and the paper's letter.
+
+class Unit(NamedTuple):
+    """What a method trains on, and how much of it makes an update (paper, Sec. 4.1)."""
+
+    unit: str  # "patches" or "images"
+    batch: int
+
+
+METHODS = {
+    "background": Unit("patches", 512),
+    "cam": Unit("images", 64),
+    "adl": Unit("images", 64),
+    "has": Unit("images", 64),
+    "cutmix": Unit("images", 64),
+}
+
+# What the paper leaves open (docs/protocol.md, rows 2, 6 and 7): our reading, and the paper's letter.
 PRESETS = {
     "recommended": dict(overlap="average", redraw=True, momentum=0.9, weight_decay=1e-4),
     "literal": dict(overlap="add", redraw=False, momentum=0.0, weight_decay=0.0),
@@ -16,14 +37,8 @@ PRESETS = {
 
 
 @dataclass(frozen=True)
-class Run:
-    """All parameters of one training and its evaluation. What is None is filled in by the preset.
-
-    Raises InputError, naming the parameter, for a value that cannot be.
-
-    >>> Run(ratio=2).overlap, Run(preset="literal").overlap, Run(preset="literal", overlap="average").overlap
-    ('average', 'add', 'average')
-    """
+class Pictures:
+    """What decides the pictures, together with the seed."""
 
     source: str = "scenes"
     """"scenes" (drawn by code) or a folder with targets/<class>, backgrounds/<scene> and perhaps masks/<class>"""
@@ -41,10 +56,14 @@ class Run:
     """drawn scenes only: how far the coat moves to the scene, 0 ... 1"""
     seam_control: bool = False
     """drawn scenes only: paste animal-shaped pieces of background into the background pictures, too"""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What decides the trained network, given the pictures."""
+
     patch: int = 48
     """side of a patch and of a window in pixels"""
-    stride: int = 8
-    """pixels from one window to the next"""
     ratio: float = 1
     """background patches for each target patch: the paper's BGx1, x2, x4"""
     background_weight: float = 1
@@ -56,7 +75,7 @@ class Run:
     weights: str | None = None
     """None: from scratch; a torchvision name; or a .safetensors file"""
     method: str = "background"
-    """background: background learning, on patches; cam, adl, has, cutmix: on whole images, see bgnb.wsol"""
+    """background: background learning, on patches; cam, adl, has, cutmix: on whole images"""
     epochs: int = 150
     """passes over the images"""
     equal_updates: bool = False
@@ -68,29 +87,51 @@ class Run:
     seed: int = 0
     """decides everything random: pictures, weights, patches, order"""
     preset: str = "recommended"
-    """reading of what the paper leaves open: recommended or literal; it fills in the four below"""
-    overlap: str | None = None
-    """windows over a pixel: average or add"""
+    """reading of what the paper leaves open: recommended or literal; it decides the next three and overlap"""
     redraw: bool | None = None
-    """draw patches anew in every epoch, or once"""
+    """draw patches anew in every epoch, or once; None: as the preset says"""
     momentum: float | None = None
-    """momentum of SGD"""
+    """momentum of SGD; None: as the preset says"""
     weight_decay: float | None = None
-    """weight decay of SGD"""
-    device: str = "auto"
-    """auto, cpu, cuda, cuda:1, mps"""
+    """weight decay of SGD; None: as the preset says"""
     precision: str = "auto"
     """auto: bf16 where the device gains from it; fp32; bf16"""
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What decides the maps, given the network."""
+
+    stride: int = 8
+    """pixels from one window to the next"""
+    overlap: str | None = None
+    """windows over a pixel: average or add; None: as the preset says"""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What names the machine, and no number should depend on it beyond rounding."""
+
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps"""
+
+
+@dataclass(frozen=True)
+class Run(Machine, Maps, Training, Pictures):
+    """All parameters of one training and its evaluation. What the preset or the method decides stays None until ``resolved``.
+
+    Raises InputError, naming the parameter, for a value that cannot be.
+
+    >>> Run(preset="literal").overlap, Run(preset="literal").resolved().overlap
+    (None, 'add')
+    >>> replace(Run(), method="cam").resolved().batch
+    64
+    """
 
     def __post_init__(self):
         choose("preset", self.preset, PRESETS)
         choose("method", self.method, METHODS)
-        if self.batch is None:
-            object.__setattr__(self, "batch", METHODS[self.method].batch_size)
-        for name, value in PRESETS[self.preset].items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
-        choose("overlap", self.overlap, OVERLAPS)
+        choose("overlap", self.overlap or OVERLAPS[0], OVERLAPS)
         choose("precision", self.precision, ("auto", "fp32", "bf16"))
         check_network(self.net, self.patch)
         if self.patch > self.size:
@@ -98,35 +139,59 @@ class Run:
         if not 1 <= self.stride <= self.patch:
             raise InputError(f"stride {self.stride}: must lie in 1 ... {self.patch} (the patch), else windows leave gaps")
         for name in ("ratio", "background_weight", "per_image", "epochs", "batch", "lr"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} {getattr(self, name)}: must be above 0")
+            if (value := getattr(self, name)) is not None and not value > 0:
+                raise InputError(f"{name} {value}: must be above 0")
         for name in ("momentum", "weight_decay", "seed"):
-            if not getattr(self, name) >= 0:
-                raise InputError(f"{name} {getattr(self, name)}: must not be negative")
+            if (value := getattr(self, name)) is not None and not value >= 0:
+                raise InputError(f"{name} {value}: must not be negative")
+
+    def resolved(self) -> "Run":
+        """The same run, with what the preset and the method decide filled in: what was computed, in full.
+
+        >>> run = Run(momentum=0.5).resolved()
+        >>> run.momentum, run.weight_decay, run.batch, run == run.resolved()
+        (0.5, 0.0001, 512, True)
+        """
+        decided = PRESETS[self.preset] | {"batch": METHODS[self.method].batch}
+        return replace(self, **{name: value for name, value in decided.items() if getattr(self, name) is None})
 
     @property
     def epochs_run(self) -> int:
-        """Epochs that are really trained: fewer than ``epochs`` for BGxk at equal updates (FACTS row 9)."""
+        """Epochs that are really trained: fewer than ``epochs`` for BGxk at equal updates (docs/protocol.md, row 9)."""
         return max(1, round(self.epochs * 2 / (1 + self.ratio))) if self.equal_updates else self.epochs
 
     @property
-    def whole(self) -> bool:
+    def image_level(self) -> bool:
         """Whether the method trains on whole images; the patch then plays no part."""
-        return METHODS[self.method].whole
+        return METHODS[self.method].unit == "images"
 
     def load_arguments(self) -> dict:
-        """The part of the parameters that ``load`` takes."""
-        names = ["source", "target", "scene", "compose", "size", "images", "seed"]
-        dials = [name for name in ("camouflage", "seam_control") if getattr(self, name)]
-        return {name: getattr(self, name) for name in names + dials}
-
-    def differences(self, other: dict) -> list[str]:
-        """Names of the parameters in which a run written down as a dictionary differs."""
-        mine = asdict(self)
-        return [f.name for f in fields(self) if mine[f.name] != other.get(f.name)]
+        """What ``bgnb.load`` takes: ``Pictures`` and the seed. Dials of the drawn scenes only where they are turned."""
+        values = values_of(self, Pictures)
+        dials = {name: values.pop(name) for name in ("camouflage", "seam_control")}
+        return values | {"seed": self.seed} | {name: value for name, value in dials.items() if value}
 
 
-def choose(name: str, value: str, choices) -> None:
-    """InputError where ``value`` is not among ``choices``."""
-    if value not in choices:
-        raise InputError(f"{name} {value!r}: choose {' or '.join(choices)}")
+def names(group: type) -> list[str]:
+    """The names of a group's parameters.
+
+    >>> names(Maps)
+    ['stride', 'overlap']
+    """
+    return [field.name for field in fields(group)]
+
+
+def values_of(run: Run, group: type) -> dict:
+    """The parameters of one group as a dictionary.
+
+    >>> values_of(Run(), Machine)
+    {'device': 'auto'}
+    """
+    return {name: value for name, value in asdict(run).items() if name in names(group)}
+
+
+def check_network(net: str, patch: int) -> None:
+    """InputError for an unknown network or a patch that it cannot take."""
+    choose("net", net, NETWORKS)
+    if patch < SMALLEST_PATCH:
+        raise InputError(f"patch {patch}: the networks need at least {SMALLEST_PATCH} pixels")

@@ -2,9 +2,9 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import reduce
 from itertools import product
 from multiprocessing import get_context
@@ -13,17 +13,19 @@ from pathlib import Path
 import numpy as np
 
 from bgnb.metrics import interval
-from bgnb.settings import Run
-from bgnb.tools import InputError, keep_memory, progress, whole_file
+from bgnb.settings import Machine, Run, names
+from bgnb.tools import InputError, choose, keep_memory, progress, whole_file
 from bgnb.wsol.compare import comparison, method_name, rates_table
 
+EXTRAS = ("baselines", "ceilings", "metrics")  # what a grid may ask for beside the run itself
 
-def read_grid(path: str | Path) -> list[dict]:
-    """All combinations of a YAML grid; what stands first varies slowest.
+
+def read_grid(path: str | Path) -> list[tuple[dict, list[str]]]:
+    """All combinations of a YAML grid, each with what else is asked to be measured; what stands first varies slowest.
 
     A parameter has one value or a list of values. A list of settings that belong together may have any name, ``pairs`` say:
     ``pairs: [{target: cat, scene: forest}, {target: dog, scene: playground}]``. A word such as ``$BGNB_PHOTOS`` stands for
-    that environment variable.
+    that environment variable. ``measure: "baselines metrics"`` asks for more than the run itself, see ``bgnb.measure``.
     """
     import yaml
 
@@ -33,15 +35,19 @@ def read_grid(path: str | Path) -> list[dict]:
         raise InputError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from None
     if not isinstance(grid, dict):
         raise InputError(f"{path}: must hold parameters of a run, NAME: VALUE or NAME: [VALUE, ...]")
-    known = {field.name for field in fields(Run)}
+    known = {*names(Run), "measure"}
     choices = []
     for name, value in grid.items():
         values = value if isinstance(value, list) else [value]
         choices.append([each if isinstance(each, dict) else {name: each} for each in values])
     for name in sorted({name for values in choices for settings in values for name in settings} - known):
         raise InputError(f"{path}: {name} is no parameter of a run")
-    runs = [reduce(dict.__or__, combination, {}) for combination in product(*choices)]
-    for run in runs:
+    runs = []
+    for run in (reduce(dict.__or__, combination, {}) for combination in product(*choices)):
+        asked = run.pop("measure", "").split()
+        for word in asked:
+            choose("measure", word, EXTRAS)
+        runs.append((run, asked))
         for name, value in run.items():
             if isinstance(value, str) and "$" in os.path.expandvars(value):
                 raise InputError(f"{path}: {name} {value}: this environment variable is not set")
@@ -49,8 +55,13 @@ def read_grid(path: str | Path) -> list[dict]:
 
 
 def settings_key(settings: dict) -> str:
-    """A run's parameters as one line; the source is left out, because it is another folder on another machine."""
-    return json.dumps({name: value for name, value in sorted(settings.items()) if name not in ("source", "device")})
+    """A run's resolved parameters as one line, without what differs from machine to machine: the source and the device.
+
+    >>> settings_key({"method": "cam"}) == settings_key({"method": "cam", "batch": 64, "device": "cpu"})
+    True
+    """
+    resolved = asdict(Run(**settings).resolved())
+    return json.dumps({name: value for name, value in sorted(resolved.items()) if name not in ("source", *names(Machine))})
 
 
 def read_results(path: str | Path) -> list[dict]:
@@ -64,7 +75,7 @@ def read_results(path: str | Path) -> list[dict]:
         raise InputError(f"{path}: a line is no JSON ({error})") from None
 
 
-def one(settings: dict, threads: int) -> dict:
+def one(settings: dict, asked: Sequence[str], threads: int) -> dict:
     """Measure one run in a process of its own."""
     import torch
 
@@ -73,7 +84,7 @@ def one(settings: dict, threads: int) -> dict:
     torch.set_num_threads(min(threads, torch.get_num_threads()))  # OMP_NUM_THREADS, where it is set, asks for fewer
     keep_memory()
     expanded = {name: os.path.expandvars(value) if isinstance(value, str) else value for name, value in settings.items()}
-    numbers = measure(Run(**expanded), baselines=True, show=False).numbers
+    numbers = measure(Run(**expanded), **{name: True for name in asked}, show=False).numbers
     numbers["run"]["source"] = settings.get("source", "scenes")  # as in the grid: no folder of this machine
     return numbers
 
@@ -85,11 +96,11 @@ def sweep(grid: str | Path, out: str | Path, jobs: int = 2) -> list[dict]:
     """
     runs = read_grid(grid)
     done = read_results(out)
-    have = {settings_key(asdict(Run(**result["run"]))) for result in done}  # with what a Run has gained since
-    wanted = [settings for settings in runs if settings_key(asdict(Run(**settings))) not in have]
+    have = {settings_key(result["run"]) for result in done}
+    wanted = [(settings, asked) for settings, asked in runs if settings_key(settings) not in have]
     threads = max(1, int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1) // jobs)
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(one, settings, threads) for settings in wanted]
+        futures = [pool.submit(one, settings, asked, threads) for settings, asked in wanted]
         try:
             for future in progress(as_completed(futures), "runs", total=len(futures)):
                 done.append(future.result())
@@ -98,8 +109,8 @@ def sweep(grid: str | Path, out: str | Path, jobs: int = 2) -> list[dict]:
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    keys = {settings_key(asdict(Run(**settings))) for settings in runs}
-    return [result for result in done if settings_key(asdict(Run(**result["run"]))) in keys]
+    keys = {settings_key(settings) for settings, _ in runs}
+    return [result for result in done if settings_key(result["run"]) in keys]
 
 
 def over_seeds(results: Iterable[dict]) -> list[tuple[dict, list[dict]]]:

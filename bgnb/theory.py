@@ -1,6 +1,6 @@
 """What probability theory says before any training: what the ratio of background does to the best possible classifier.
 
-All of it is ours, not the paper's (FACTS, "Closed form"). pi is the share of target-image patches that show the target.
+All of it is ours, not the paper's (docs/protocol.md). pi is the share of target-image patches that show the target.
 """
 
 import math
@@ -13,7 +13,7 @@ def bayes_backgroundness(ratio: float, pi: float) -> float:
 
     Of 1 + r patches, one comes from a target image and r from background images. A share ``pi`` of the target images'
     patches shows the target (P); the rest, 1 - pi, is F, which looks like N. Among the patches that look like background
-    there are r labelled background for 1 - pi labelled target. (Ours, not the paper's: FACTS, "Closed form".)
+    there are r labelled background for 1 - pi labelled target. Ours, not the paper's.
 
     Args:
         ratio: background patches for each target patch, > 0. pi: share of P among target-image patches, 0 ... 1.

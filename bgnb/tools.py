@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
+import json
 import os
 import sys
 import tempfile
@@ -17,6 +19,17 @@ if TYPE_CHECKING:  # imported where it is used: who only paints pictures need no
 
 class InputError(ValueError):
     """Something the user gave is wrong; the message is one line that names the file or the argument."""
+
+
+def choose(name: str, value: str, choices: Iterable[str]) -> None:
+    """InputError where ``value`` is not among ``choices``.
+
+    >>> choose("mode", "fast", ("exact", "dense"))
+    Traceback (most recent call last):
+    bgnb.tools.InputError: mode 'fast': choose exact or dense
+    """
+    if value not in choices:
+        raise InputError(f"{name} {value!r}: choose {' or '.join(choices)}")
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -131,6 +144,40 @@ def save_tensors(path: str | Path, tensors: dict[str, torch.Tensor], metadata: d
             save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata)
         except SafetensorError as error:
             raise OSError(errno.EIO, f"cannot be written ({error})", str(path)) from None
+
+
+def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """The tensors and the metadata of a safetensors file; InputError, naming ``path``, where it cannot be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: cannot be read as safetensors ({str(error).splitlines()[0]})") from None
+
+
+def key(*parts) -> str:
+    """A hash of all ``parts``: of the content of files (``Path``), the bytes of tensors, and whatever JSON can write.
+
+    >>> key({"size": 64, "seed": 0}) == key({"seed": 0, "size": 64}), key("a", "b") == key("ab")
+    (True, False)
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        if isinstance(part, Path):
+            try:
+                content = part.read_bytes()
+            except OSError as error:
+                raise InputError(f"{part}: cannot be read ({error.strerror})") from None
+        elif hasattr(part, "numpy"):
+            digest.update(repr(tuple(part.shape)).encode())
+            content = part.cpu().contiguous().numpy()
+        else:
+            content = json.dumps(part, sort_keys=True).encode()
+        digest.update(f"{memoryview(content).nbytes} ".encode())
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def _umask() -> int:

@@ -1,6 +1,5 @@
 """Training: one loop. The pictures stay on the device as bytes, patches are cut there, and nothing waits inside an epoch."""
 
-import hashlib
 import json
 import math
 import warnings
@@ -16,9 +15,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from bgnb.data import ImageSet
 from bgnb.networks import Network, build
 from bgnb.patches import cut, draw_crops, pool, pool_index
-from bgnb.settings import Run
-from bgnb.tools import InputError, autocast, compute_dtype, pick_device, progress, save_tensors
+from bgnb.settings import METHODS as UNITS
+from bgnb.settings import Run, Training, names
+from bgnb.tools import InputError, autocast, compute_dtype, key, load_tensors, pick_device, progress, save_tensors
 from bgnb.wsol.methods import METHODS, Method
+
+VERSION = 1  # raise it when the same run should give another network
 
 
 def fit(
@@ -54,18 +56,20 @@ def fit(
     >>> len(model.losses)
     2
     """
-    device = pick_device(run.device)
+    run, device = run.resolved(), pick_device(run.device)
     dtype = compute_dtype(device, run.precision)
     given, method = method, method or METHODS[run.method]()
-    model = build(run.net, run.patch, run.weights, run.seed, method.whole).to(device)
+    if method.whole != run.image_level:
+        raise InputError(f"method {type(method).__name__}: does not train on {UNITS[run.method].unit}, as {run.method} does")
+    model = build(run.net, run.patch, run.weights, run.seed, run.image_level).to(device)
     optimiser = torch.optim.SGD(
         model.parameters(), run.lr, run.momentum, weight_decay=run.weight_decay, fused=device.type in ("cpu", "cuda")
     )
     generator = torch.Generator().manual_seed(run.seed)
     images = pool(imageset.to(device))
     hooks = method.start(model, images, generator)
-    digest = pictures_digest(imageset) + (repr(given) if given else "") if checkpoint else ""
-    losses = resume(checkpoint, run, digest, model, optimiser, generator) if checkpoint else []
+    pictures = key(imageset.targets, imageset.backgrounds, repr(given)) if checkpoint else ""
+    losses = resume(checkpoint, run, pictures, model, optimiser, generator) if checkpoint else []
     bar = progress(range(len(losses), run.epochs_run), "training", show, initial=len(losses), total=run.epochs_run)
     weight = None if run.background_weight == 1 else torch.tensor(float(run.background_weight), device=device)
     scale = (1 + run.ratio) / (1 + run.ratio * run.background_weight)  # keeps the mean weight, and so the step, at 1
@@ -83,7 +87,7 @@ def fit(
     # On a GPU a small network's time goes into launching its kernels one by one. (A hook in the network draws its own numbers.)
     step = graphed(update) if device.type == "cuda" and not hooks else update
     for epoch in bar:
-        size, per_image = (min(imageset.size), 1) if method.whole else (run.patch, run.per_image)
+        size, per_image = (min(imageset.size), 1) if run.image_level else (run.patch, run.per_image)
         crops = draw_crops(imageset, size, per_image, run.ratio, generator if run.redraw else run.seed)
         crops = crops[torch.randperm(len(crops), generator=generator)].to(device)
         image = pool_index(crops, len(imageset.targets))
@@ -91,7 +95,7 @@ def fit(
         total = torch.zeros((), device=device)
         for start in range(0, len(crops), run.batch):
             part = slice(start, start + run.batch)
-            if method.whole:
+            if run.image_level:
                 pixels = images[image[part]].permute(0, 3, 1, 2)
             else:
                 pixels = cut(images, image[part], crops.top[part], crops.left[part], run.patch)
@@ -102,7 +106,7 @@ def fit(
         if not math.isfinite(losses[-1]):
             raise FloatingPointError(f"the loss became {losses[-1]} in epoch {epoch + 1}: try an lr below {run.lr}")
         if checkpoint and ((epoch + 1) % every == 0 or epoch + 1 == run.epochs_run):
-            keep(checkpoint, run, digest, model, optimiser, generator, losses)
+            keep(checkpoint, run, pictures, model, optimiser, generator, losses)
         if on_epoch:
             on_epoch(epoch + 1, model, losses[-1])
     for hook in hooks:
@@ -156,17 +160,8 @@ def capture_on_gpu(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
     return replay
 
 
-def pictures_digest(imageset: ImageSet) -> str:
-    """A hash of the pixels that training sees."""
-    digest = hashlib.blake2b(digest_size=16)
-    for images in (imageset.targets, imageset.backgrounds):
-        digest.update(repr(tuple(images.shape)).encode())
-        digest.update(images.cpu().contiguous().numpy())
-    return digest.hexdigest()
-
-
 def keep(
-    path: str | Path, run: Run, digest: str, model: Network, optimiser, generator: torch.Generator, losses: list[float]
+    path: str | Path, run: Run, pictures: str, model: Network, optimiser, generator: torch.Generator, losses: list[float]
 ) -> None:
     """Write all that training needs to go on, as safetensors; the file is replaced as a whole."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
@@ -174,24 +169,21 @@ def keep(
         if (buffer := optimiser.state[weight].get("momentum_buffer")) is not None:
             tensors[f"momentum.{number}"] = buffer
     tensors["generator"] = generator.get_state()
-    save_tensors(path, tensors, {"run": json.dumps(asdict(run)), "pictures": digest, "losses": json.dumps(losses)})
+    save_tensors(path, tensors, {"run": json.dumps(asdict(run)), "pictures": pictures, "losses": json.dumps(losses)})
 
 
-def resume(path: str | Path, run: Run, digest: str, model: Network, optimiser, generator: torch.Generator) -> list[float]:
+def resume(path: str | Path, run: Run, pictures: str, model: Network, optimiser, generator: torch.Generator) -> list[float]:
     """Set everything to where the checkpoint was; the losses so far, none if there is no checkpoint yet."""
-    from safetensors import SafetensorError, safe_open
-
     if not Path(path).exists():
         return []
     try:
-        with safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = file.metadata()
+        tensors, metadata = load_tensors(path)
         losses, other = json.loads(metadata["losses"]), json.loads(metadata["run"])
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"checkpoint {path}: cannot be read ({str(error).splitlines()[0]})") from None
-    different = [name for name in run.differences(other) if name not in ("epochs", "device")]
-    different += ["pictures"] if metadata.get("pictures") != digest else []
+    except KeyError:
+        raise InputError(f"{path}: is no checkpoint of bgnb") from None
+    mine = asdict(run)
+    different = [name for name in names(Training) if name != "epochs" and mine[name] != other.get(name)]
+    different += ["pictures"] if metadata.get("pictures") != pictures else []
     if different or len(losses) > run.epochs_run:
         what = f"another {', '.join(different)}" if different else f"{len(losses)} epochs already"
         raise InputError(f"checkpoint {path}: is of a run with {what}; remove it or name another")

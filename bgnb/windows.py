@@ -10,8 +10,8 @@ from torch.nn.functional import avg_pool2d
 
 from bgnb.networks import Network
 from bgnb.patches import check_patch, cut
-from bgnb.settings import OVERLAPS, Run, choose
-from bgnb.tools import InputError, autocast, compute_dtype, progress
+from bgnb.settings import OVERLAPS, Run
+from bgnb.tools import InputError, autocast, choose, compute_dtype, progress
 from bgnb.wsol.cam import class_map, upsample
 
 # Pixels that go through the network at a time. More makes a CPU slower (memory that is new to it every time), a GPU faster.
@@ -201,30 +201,24 @@ def normalise(maps: Tensor) -> Tensor:
     return torch.where(flat, 0.0, (maps - low) / (high - low).masked_fill(flat, 1.0))
 
 
-def targetness(
-    scores: Tensor, patch: int, stride: int, size: int | tuple[int, int], overlap: str = "average", cells: bool = False
-) -> Tensor:
-    """From the windows' backgroundness to a map of the target (paper, Sec. 3.2 and Eq. 1; FACTS rows 1 and 2).
+def targetness(scores: Tensor, patch: int, stride: int, size: int | tuple[int, int], overlap: str = "average") -> Tensor:
+    """From the windows' backgroundness to a map of the target (paper, Sec. 3.2 and Eq. 1; docs/protocol.md, rows 1 and 2).
 
     Args:
         scores: ``(n, rows, columns)`` backgroundness in [0, 1].
         patch, stride: of the windows. size: side, or (height, width), of the images.
         overlap: "average" over the windows that cover a pixel, or "add" them as the paper's letter says. Where *add* has
             fewer windows, at the border, it sees less target: a constant classifier already draws an object in the middle.
-        cells: return one value for each square of ``cell_side`` pixels, on which a map is constant: all that there is to know
-            in 1/64 of the memory at stride 8. ``loc_acc`` takes such maps, too.
 
     Returns:
-        ``(n, H, W)`` in [0, 1]: 1 - backgroundness, spread over the pixels, min-max normalised per image. With ``cells``
-        ``(n, H / side, W / side)``.
+        ``(n, H, W)`` in [0, 1]: 1 - backgroundness, spread over the pixels, min-max normalised per image.
 
     >>> constant = torch.full((1, 7, 7), 0.5)
     >>> targetness(constant, 16, 8, 64).max().item(), targetness(constant, 16, 8, 64, overlap="add").max().item()
     (0.0, 1.0)
     """
     side = cell_side(patch, stride, size)
-    maps = normalise(spread(1 - scores, patch, stride, size, overlap, side))
-    return maps if cells else enlarge(maps, side)
+    return enlarge(normalise(spread(1 - scores, patch, stride, size, overlap, side)), side)
 
 
 def enlarge(maps: Tensor, side: int) -> Tensor:
@@ -235,8 +229,8 @@ def enlarge(maps: Tensor, side: int) -> Tensor:
 
 def localise(model: Network, images: Tensor, run: Run, show: bool = False) -> Tensor:
     """Targetness ``(n, H, W)`` of images ``(n, 3, H, W)``: ``score_windows`` and ``targetness`` as ``run`` says, or the CAM."""
-    images = images.to(next(model.parameters()).device)
-    if run.whole:
+    images, run = images.to(next(model.parameters()).device), run.resolved()
+    if run.image_level:
         return normalise(upsample(class_map(model, images, run.precision, show), tuple(images.shape[2:])))
     scores = score_windows(model, images, run.patch, run.stride, precision=run.precision, show=show)
     return targetness(scores, run.patch, run.stride, tuple(images.shape[2:]), run.overlap)

@@ -53,7 +53,7 @@ BARE_IMPORT = """
     import bgnb
     from bgnb import *
     assert not [m for m in sys.modules if m.partition(".")[0] in blocked]
-    print(bgnb.Run(ratio=2).overlap, bgnb.build("tiny", 24).step)
+    print(bgnb.Run(ratio=2).resolved().overlap, bgnb.build("tiny", 24).step)
 """
 
 

@@ -1,7 +1,5 @@
 """Metrics against naive loops, cases worked by hand, scikit-learn and the normal approximation."""
 
-import gc
-
 import numpy as np
 import pytest
 import torch
@@ -9,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from bgnb import InputError, interval, loc_acc, metrics, pxap
+from bgnb import InputError, interval, loc_acc, pxap
 from bgnb.metrics import THRESHOLDS, box_ious, mask_ious
 
 
@@ -157,25 +155,3 @@ def test_shapes_must_agree(masks):
     for measure in (loc_acc, pxap):
         with pytest.raises(InputError, match="maps"):
             measure(torch.rand(2, 4, 4) if len(masks) else torch.rand(0, 4, 4), masks.bool())
-
-
-@given(st.integers(1, 3), st.integers(1, 4), st.integers(1, 5), st.sampled_from([2, 3, 8]), st.integers(0, 999))
-@settings(deadline=None, max_examples=30)
-def test_one_value_for_each_square_gives_what_all_its_pixels_give(n, down, right, side, seed):
-    maps, _ = some(n, down, right, seed)
-    _, masks = some(n, down * side, right * side, seed)
-    large = maps.repeat_interleave(side, 1).repeat_interleave(side, 2)
-    assert torch.equal(mask_ious(maps, masks), mask_ious(large, masks))
-    masks[:, 0] = True  # counted anew: what was kept of these masks is no longer true
-    assert torch.equal(mask_ious(maps, masks), mask_ious(large, masks))
-    assert loc_acc(maps, masks).curve.tolist() == loc_acc(large, masks).curve.tolist()
-
-
-def test_counts_are_forgotten_with_their_masks():
-    masks = torch.ones(1, 4, 4, dtype=torch.bool)
-    before = len(metrics._COUNTED)
-    metrics.mask_cells(masks, 2)
-    assert len(metrics._COUNTED) == before + 1
-    del masks
-    gc.collect()
-    assert len(metrics._COUNTED) == before

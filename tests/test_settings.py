@@ -1,31 +1,50 @@
 """Run: what presets fill in, what is refused, and that it fits what it is handed to."""
 
 import inspect
-from dataclasses import FrozenInstanceError, asdict
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
 from bgnb import InputError, Run, load
+from bgnb.settings import Machine, Maps, Pictures, Training, names
+
+DECIDED = ("overlap", "redraw", "momentum", "weight_decay", "batch")
 
 
-def test_presets_fill_in_what_the_paper_leaves_open():
-    filled = ("overlap", "redraw", "momentum", "weight_decay")
-    assert [getattr(Run(), name) for name in filled] == ["average", True, 0.9, 1e-4]
-    assert [getattr(Run(preset="literal"), name) for name in filled] == ["add", False, 0.0, 0.0]
+@pytest.mark.parametrize(
+    ("preset", "method", "values"),
+    [
+        ("recommended", "background", ["average", True, 0.9, 1e-4, 512]),
+        ("literal", "background", ["add", False, 0.0, 0.0, 512]),
+        ("recommended", "cam", ["average", True, 0.9, 1e-4, 64]),
+    ],
+)
+def test_preset_and_method_decide_what_was_left_open_and_nothing_before(preset, method, values):
+    run = Run(preset=preset, method=method)
+    assert [getattr(run, name) for name in DECIDED] == [None] * 5
+    assert [getattr(run.resolved(), name) for name in DECIDED] == values
+    assert replace(Run(), preset=preset, method=method) == run  # a change of preset changes what it decides
+    assert run.resolved().resolved() == run.resolved()
 
 
 def test_what_is_given_stays():
-    run = Run(preset="literal", overlap="average", redraw=True, momentum=0.5, weight_decay=0.1)
-    assert (run.overlap, run.redraw, run.momentum, run.weight_decay) == ("average", True, 0.5, 0.1)
+    given = dict(overlap="average", redraw=True, momentum=0.5, weight_decay=0.1, batch=7)
+    run = Run(preset="literal", method="cam", **given).resolved()
+    assert {name: getattr(run, name) for name in DECIDED} == given
     # values that are false are values too
-    run = Run(redraw=False, momentum=0.0, weight_decay=0.0)
+    run = Run(redraw=False, momentum=0.0, weight_decay=0.0).resolved()
     assert (run.redraw, run.momentum, run.weight_decay) == (False, 0.0, 0.0)
+
+
+def test_every_parameter_is_in_one_group():
+    grouped = [name for group in (Pictures, Training, Maps, Machine) for name in names(group)]
+    assert sorted(grouped) == sorted(names(Run)) and len(set(grouped)) == len(grouped)
 
 
 def test_the_defaults_are_the_papers_protocol():
     run = Run()
     assert (run.size, run.patch, run.stride, run.per_image) == (256, 48, 8, 8)
-    assert (run.epochs, run.batch, run.lr) == (150, 512, 0.01)
+    assert (run.epochs, run.resolved().batch, run.lr) == (150, 512, 0.01)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +78,3 @@ def test_load_takes_its_part_of_a_run():
     arguments = Run(size=64, seed=3).load_arguments()
     assert arguments.keys() <= inspect.signature(load).parameters.keys()
     assert all(arguments[name] == getattr(Run(size=64, seed=3), name) for name in arguments)
-
-
-def test_differences_are_named():
-    assert Run().differences(asdict(Run())) == []
-    assert Run(seed=1, lr=0.1).differences(asdict(Run())) == ["lr", "seed"]
-    assert Run().differences({k: v for k, v in asdict(Run()).items() if k != "size"}) == ["size"]

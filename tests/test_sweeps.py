@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bgnb.sweeps import beside, over_seeds, put_into, read_grid, read_results, sweep, table
+from bgnb.sweeps import beside, over_seeds, put_into, read_grid, read_results, settings_key, sweep, table
 from bgnb.tools import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -19,9 +19,12 @@ def test_the_readme_shows_the_stored_results(grid, monkeypatch):
     block = (ROOT / "README.md").read_text().partition(f"<!-- {grid.stem} -->\n")[2].partition("\n<!-- end -->")[0]
     results = read_results(grid.with_suffix(".jsonl"))
     assert block == table(results)
-    wanted = {(r["ratio"], r["seed"], r["net"], r["target"], r["scene"], r["epochs"]) for r in read_grid(grid)}
+    wanted = {(r["ratio"], r["seed"], r["net"], r["target"], r["scene"], r["epochs"]) for r, _ in read_grid(grid)}
     measured = {tuple(r["run"][k] for k in ("ratio", "seed", "net", "target", "scene", "epochs")) for r in results}
     assert measured == wanted
+    for settings, asked in read_grid(grid):  # every result holds what its grid asks for
+        (result,) = [r for r in results if settings_key(r["run"]) == settings_key(settings)]
+        assert set(asked) <= result.keys()
 
 
 def test_the_table_is_the_mean_over_seeds_of_what_was_measured():
@@ -53,7 +56,7 @@ def test_all_combinations_of_a_grid(tmp_path):
     (tmp_path / "g.yml").write_text("pairs: [{target: cat}, {target: dog}]\nratio: [1, 2]\nseed: [0, 1, 2]\nsize: 64\n")
     runs = read_grid(tmp_path / "g.yml")
     assert len({json.dumps(r, sort_keys=True) for r in runs}) == len(runs) == 12
-    assert all(r["size"] == 64 for r in runs)
+    assert all(run["size"] == 64 for run, _ in runs)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_the_seed_decides_everything(easy_set, precision):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_plain_loop_gives_the_same_weights(random_set, preset):
-    pictures, run = random_set(height=32, width=32), Run(preset=preset, **(SMALL | dict(epochs=2)))
+    pictures, run = random_set(height=32, width=32), Run(preset=preset, **(SMALL | dict(epochs=2))).resolved()
     model = build(run.net, run.patch, seed=run.seed).to(memory_format=torch.contiguous_format)
     optimiser = torch.optim.SGD(model.parameters(), run.lr, run.momentum, weight_decay=run.weight_decay, fused=False)
     generator, losses = torch.Generator().manual_seed(run.seed), []

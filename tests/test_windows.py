@@ -269,13 +269,11 @@ def test_a_map_is_constant_on_its_cells(grid, down, right, seed):
     rows, columns = (len(starts(length, patch, stride)) for length in size)
     scores = torch.rand(2, rows, columns, generator=torch.Generator().manual_seed(seed))
     whole = normalise(spread(1 - scores, patch, stride, size))  # every pixel computed by itself
-    cells = targetness(scores, patch, stride, size, cells=True)
-    assert cells.shape[1:] == tuple(length // cell_side(patch, stride, size) for length in size)
-    for seen in (targetness(scores, patch, stride, size), enlarge(cells, cell_side(patch, stride, size))):
-        assert torch.allclose(seen, whole, atol=1e-5)
+    side = cell_side(patch, stride, size)
+    assert side == stride
+    cells = targetness(scores, patch, stride, size)[:, ::side, ::side]
+    assert torch.allclose(enlarge(cells, side), whole, atol=1e-5)
 
 
 def test_without_cells_every_pixel_is_its_own():
     assert cell_side(24, 7, 96) == 1 and cell_side(24, 4, (96, 98)) == 1
-    scores = torch.rand(1, len(starts(50, 24, 7)), len(starts(50, 24, 7)))
-    assert targetness(scores, 24, 7, 50, cells=True).shape == (1, 50, 50)

@@ -1,6 +1,5 @@
 """Pictures in one shape, wherever they come from: ``load`` gives an ``ImageSet``."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bgnb.tools import InputError, cache_folder, save_tensors
+from bgnb.tools import InputError, cache_folder, key, load_tensors, save_tensors
 
 CACHE_VERSION = 5  # raise it when the same arguments should give other pictures
 
@@ -68,7 +67,7 @@ def load(
             Fewer than all are drawn by ``seed``.
         seed: decides everything random: which photos, what is pasted where.
         compose: make the paper's data set from photos with masks: a cut-out of the target is pasted on one half of the
-            scene's photos, the other half are the background images (FACTS: Protocol, "images").
+            scene's photos, the other half are the background images (paper, Sec. 4.1).
         progress: show a bar.
         root: where the files of the public sets lie; None: where the environment variable BGNB_PUBLIC points.
         download: let torchvision fetch public sets that are not there: some GB. Nothing else ever downloads.
@@ -95,7 +94,7 @@ def load(
         if compose:
             raise InputError("compose: the drawn scenes are composed already; it is for a folder of photos with masks")
         settings.update(dials, images=images or 240)
-        return cached(["scenes", settings], lambda: drawn(*scenes.make(**settings, progress=progress)))
+        return cached(key("scenes", settings), lambda: drawn(*scenes.make(**settings, progress=progress)))
     if str(source).startswith("public:"):
         return public_set(str(source), root, download, dials, settings, progress)
     if dials:
@@ -105,7 +104,9 @@ def load(
 
     listing = folders.list_photos(source, target, scene, need_masks=compose)
     make = composed.image_set if compose else folders.image_set
-    return cached([compose, settings, folders.fingerprint(listing)], lambda: make(listing, **settings, progress=progress))
+    named = {part: [file.name for file in files] for part, files in listing.items()}
+    contents = [file for files in listing.values() for file in files]
+    return cached(key(compose, settings, named, *contents), lambda: make(listing, **settings, progress=progress))
 
 
 def public_set(source: str, root, download: bool, dials: dict, settings: dict, progress: bool) -> ImageSet:
@@ -115,8 +116,9 @@ def public_set(source: str, root, download: bool, dials: dict, settings: dict, p
     if dials:
         raise InputError(f"{next(iter(dials))}: a dial of the drawn scenes, not of {source}")
     parts = public.open_set(source, settings["target"], settings["scene"], root, download)
-    key = [source, settings, public.fingerprint(*parts)]
-    return cached(key, lambda: compose.composites(*parts, **settings, progress=progress))
+    # Their contents are published, and too many to read: names and sizes tell them apart.
+    files = [[(file.name, file.stat().st_size) for file in files] for files, _ in parts]
+    return cached(key(source, settings, files), lambda: compose.composites(*parts, **settings, progress=progress))
 
 
 def drawn(targets: np.ndarray, masks: np.ndarray, backgrounds: np.ndarray) -> ImageSet:
@@ -125,22 +127,16 @@ def drawn(targets: np.ndarray, masks: np.ndarray, backgrounds: np.ndarray) -> Im
     return ImageSet(targets, torch.from_numpy(masks), backgrounds, tuple(f"{i:03d}" for i in range(len(targets))))
 
 
-def cached(key: list, make: Callable[[], ImageSet]) -> ImageSet:
-    """What ``make`` returns, kept in the cache folder under a hash of ``key`` (anything that JSON can write).
+def cached(name: str, make: Callable[[], ImageSet]) -> ImageSet:
+    """What ``make`` returns, kept in the cache folder under ``name``, a ``key`` of all that decides it.
 
     A cache that cannot be written or read costs time, never the result.
     """
-    from safetensors import SafetensorError, safe_open
-
-    text = json.dumps([CACHE_VERSION, key], sort_keys=True)
-    path = cache_folder() / "pictures" / f"{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}.safetensors"
+    path = cache_folder() / "pictures" / f"{CACHE_VERSION}-{name}.safetensors"
     try:
-        with safe_open(path, "pt") as file:
-            parts = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return ImageSet(
-                parts["targets"], parts.get("masks"), parts["backgrounds"], tuple(json.loads(file.metadata()["names"]))
-            )
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        parts, metadata = load_tensors(path)
+        return ImageSet(parts["targets"], parts.get("masks"), parts["backgrounds"], tuple(json.loads(metadata["names"])))
+    except (KeyError, TypeError, ValueError):
         imageset = make()
     parts = {"targets": imageset.targets, "masks": imageset.masks, "backgrounds": imageset.backgrounds}
     with suppress(OSError):

@@ -1,6 +1,5 @@
 """Photos on disk: ``targets/<class>/NAME.jpg``, ``masks/<class>/NAME.png`` (optional), ``backgrounds/<scene>/*``."""
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,18 +41,6 @@ def list_photos(source: str | Path, target: str, scene: str, need_masks: bool = 
     if missing and (need_masks or len(missing) < len(masks)):
         raise InputError(f"{missing[0]}: no such mask ({len(missing)} of {len(masks)} photos of {target} lack theirs)")
     return {"targets": targets, "masks": [] if missing else masks, "backgrounds": backgrounds}
-
-
-def fingerprint(listing: dict[str, list[Path]]) -> str:
-    """A hash of the files' names and contents: another picture under the same name is another data set."""
-    digest = hashlib.blake2b(digest_size=16)
-    for part, files in listing.items():
-        for file in files:
-            try:
-                digest.update(f"{part}/{file.name}\0".encode() + hashlib.blake2b(file.read_bytes()).digest())
-            except OSError as error:
-                raise InputError(f"{file}: cannot be read ({error.strerror})") from None
-    return digest.hexdigest()
 
 
 def read_photo(path: str | Path, mode: str = "RGB") -> Image.Image:

@@ -6,7 +6,6 @@ out: ``oxford-iiit-pet/``, ``VOCdevkit/VOC2012/`` and ``places365/`` (the root o
 unless ``download=True``.
 """
 
-import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -121,15 +120,3 @@ def places(root: Path, scene: str, download: bool) -> Part:
     if len(files) < 3:
         raise InputError(f"{root}: Places365 ({split}) holds {len(files)} photos of {scene}")
     return files, lambda index: read_photo(files[index])
-
-
-def fingerprint(*parts: Part) -> str:
-    """A hash of the files' names and sizes; their contents are published, and too many to read."""
-    digest = hashlib.blake2b(digest_size=16)
-    for files, _ in parts:
-        for file in files:
-            try:
-                digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
-            except OSError as error:
-                raise InputError(f"{file}: cannot be read ({error.strerror})") from None
-    return digest.hexdigest()

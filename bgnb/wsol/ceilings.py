@@ -28,7 +28,7 @@ def blurred_mask(imageset: ImageSet, run: Run) -> Tensor:
     shape = len(imageset.masks), len(rows), len(columns)
     image, top, left = (t.flatten() for t in torch.meshgrid(torch.arange(shape[0]), rows, columns, indexing="ij"))
     share = box_share(imageset.masks.cpu(), image, top, left, run.patch).view(shape)
-    return targetness(1 - share, run.patch, run.stride, imageset.size, run.overlap)
+    return targetness(1 - share, run.patch, run.stride, imageset.size, run.resolved().overlap)
 
 
 def true_labels(imageset: ImageSet, run: Run) -> Tensor:

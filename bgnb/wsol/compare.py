@@ -79,8 +79,9 @@ def references(results: Iterable[dict]) -> dict[str, dict[str, list[dict]]]:
     table = {}
     for result in results:
         pair = pair_name(result["run"])
-        for other, panel in result.get("references", {}).items():
-            table.setdefault(other, {}).setdefault(pair, []).append(panel)
+        for other, numbers in (result["baselines"] | result.get("ceilings", {})).items():
+            if "metrics" in numbers:
+                table.setdefault(other, {}).setdefault(pair, []).append(numbers["metrics"])
     return table
 
 
@@ -130,7 +131,7 @@ def panel_table(results: list[dict]) -> list[list[str]]:
     """Every metric, as the mean over pairs and seeds."""
     panels = {}
     for result in results:
-        panels.setdefault(method_name(result["run"]), []).append(result["panel"])
+        panels.setdefault(method_name(result["run"]), []).append(result["metrics"])
     panels |= {f"*{other}*": list(chain(*by_pair.values())) for other, by_pair in references(results).items()}
     levels = list(next(iter(panels.values()))[0]["loc_acc"])
     head = [f"mask {level}" for level in levels] + ["mask 0.4, held-out threshold"] + [f"box {level}" for level in levels]

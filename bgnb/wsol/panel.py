@@ -6,38 +6,43 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bgnb.metrics import THRESHOLDS, average_precision, box_iou, box_ious, boxes, check_maps, pixel_counts
+from bgnb.metrics import (
+    THRESHOLDS,
+    LocAcc,
+    average_precision,
+    best_accuracy,
+    box_iou,
+    box_ious,
+    boxes,
+    check_maps,
+    interval,
+    ious_of_counts,
+    pixel_counts,
+)
 
 STEPS = 1000  # map thresholds 0, 0.001, ... of everything by mask
+TEN = [round(threshold * STEPS) for threshold in THRESHOLDS]  # where the paper's ten stand among them
 LEVELS = (0.3, 0.4, 0.5, 0.7)  # IoU that counts as found
 V2_LEVELS = (0.3, 0.5, 0.7)  # of MaxBoxAccV2
 
 
-def mask_panel(maps: Tensor, masks: Tensor, levels: Sequence[float] = LEVELS) -> dict:
-    """All metrics by mask from one pass over the pixels.
+def mask_panel(ious: Tensor, pxap: float, levels: Sequence[float] = LEVELS) -> dict:
+    """All metrics by mask.
 
     Args:
-        maps: ``(n, H, W)`` in [0, 1]. masks: ``(n, H, W)`` bool. levels: the IoU that counts as found.
+        ious: ``(n, 1000)`` IoU at the thresholds 0, 0.001, ... pxap: see ``bgnb.pxap``. levels: the IoU that counts as found.
 
     Returns:
         "loc_acc": Loc. Acc. at each level, each at its best of the paper's ten thresholds; "held_out": the same with the
         threshold chosen on other images (``held_out``); "pxap"; "peak_iou": the mean over images of the best IoU at
         any of 1000 thresholds, chosen for each image by its mask (no method may do that: it says what the map's order of
         pixels is worth).
-
-    >>> maps = torch.tensor([[[0.9, 0.6], [0.2, 0.0]]])
-    >>> panel = mask_panel(maps, torch.tensor([[[True, True], [False, False]]]))
-    >>> panel["loc_acc"]["0.7"], panel["pxap"], panel["peak_iou"]
-    (1.0, 1.0, 1.0)
     """
-    check_maps(maps, masks)
-    on, off = pixel_counts(maps, masks, torch.arange(STEPS) / STEPS)
-    ious = on / (masks.sum((1, 2))[:, None] + off).clamp(min=1).double()
-    ten = ious[:, [round(t * STEPS) for t in THRESHOLDS]]
+    ten = ious[:, TEN]
     return {
         "loc_acc": {str(level): (ten >= level).double().mean(0).max().item() for level in levels},
         "held_out": {str(level): held_out(ten, level) for level in levels},
-        "pxap": average_precision(on, off, int(masks.sum())),
+        "pxap": pxap,
         "peak_iou": ious.max(1).values.mean().item(),
     }
 
@@ -129,10 +134,41 @@ def max_box_acc_v2(maps: Tensor, masks: Tensor, steps: int = 25, levels: Sequenc
 
 
 def panel(maps: Tensor, masks: Tensor) -> dict:
-    """Every metric by name: ``mask_panel``, "loc_acc_box" at the same levels, "max_box_acc_v2", "pointing"."""
-    by_box = box_ious(maps, masks)
-    return mask_panel(maps, masks) | {
-        "loc_acc_box": {str(level): (by_box >= level).double().mean(0).max().item() for level in LEVELS},
-        "max_box_acc_v2": max_box_acc_v2(maps, masks),
-        "pointing": pointing(maps, masks),
+    """Every metric by name: ``mask_panel``, "loc_acc_box" at the same levels, "max_box_acc_v2", "pointing".
+
+    >>> maps = torch.tensor([[[0.9, 0.6], [0.2, 0.0]]])
+    >>> found = panel(maps, torch.tensor([[[True, True], [False, False]]]))
+    >>> found["loc_acc"]["0.7"], found["pxap"], found["peak_iou"]
+    (1.0, 1.0, 1.0)
+    """
+    return evaluate(maps, masks, everything=True)[1]["metrics"]
+
+
+def evaluate(maps: Tensor, masks: Tensor, everything: bool = False) -> tuple[LocAcc, dict]:
+    """Loc. Acc. and the other numbers of a set of maps, each computed once.
+
+    Args:
+        maps: ``(n, H, W)`` in [0, 1]. masks: ``(n, H, W)`` bool. everything: also "metrics", see ``panel``; it takes longer.
+    """
+    check_maps(maps, masks)
+    on, off = pixel_counts(maps, masks, torch.arange(STEPS) / STEPS)
+    ious = ious_of_counts(on, off, masks)
+    accuracy, by_box = best_accuracy(ious[:, TEN]), best_accuracy(box_ious(maps, masks))
+    numbers = {
+        "loc_acc": accuracy.value,
+        "threshold": accuracy.threshold,
+        "iou": accuracy.iou,
+        "curve": dict(zip(accuracy.thresholds, accuracy.curve.tolist(), strict=True)),
+        "interval": interval(accuracy.hits),
+        "hits": "".join("01"[hit] for hit in accuracy.hits.tolist()),
+        "loc_acc_box": by_box.value,
+        "threshold_box": by_box.threshold,
+        "pxap": average_precision(on, off, int(masks.sum())),
     }
+    if everything:
+        numbers["metrics"] = mask_panel(ious, numbers["pxap"]) | {
+            "loc_acc_box": {str(level): (by_box.ious >= level).double().mean(0).max().item() for level in LEVELS},
+            "max_box_acc_v2": max_box_acc_v2(maps, masks),
+            "pointing": pointing(maps, masks),
+        }
+    return accuracy, numbers

@@ -25,14 +25,16 @@ def pixels(n, height, width, seed=0):
 
 
 def test_batches_of_whole_images_make_as_many_updates_as_patches():
-    assert [Run(method=m).batch for m in METHODS] == [512, 64, 64, 64, 64]
-    assert 480 / Run(method="cam").batch == 480 * Run().per_image / Run().batch == 7.5  # the paper's updates an epoch
-    assert Run(method="cam", batch=5).batch == 5
+    assert [METHODS[m].batch for m in METHODS] == [512, 64, 64, 64, 64]
+    assert (
+        480 / METHODS["cam"].batch == 480 * Run().per_image / METHODS["background"].batch == 7.5
+    )  # the paper's updates an epoch
+    assert Run(method="cam", batch=5).resolved().batch == 5
 
 
 def test_cam_trains_on_whole_images_that_are_not_square(random_set):
     """Against a plain loop: the same pictures in the same order give the same weights."""
-    pictures, run = random_set(targets=4, backgrounds=3, height=24, width=40), Run(method="cam", **SMALL)
+    pictures, run = random_set(targets=4, backgrounds=3, height=24, width=40), Run(method="cam", **SMALL).resolved()
     model = build("tiny", 16, seed=0, whole=True)
     optimiser = torch.optim.SGD(model.parameters(), run.lr, run.momentum, weight_decay=run.weight_decay)
     order, losses = generator(0), []

@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, jaccard_score
 from bgnb import Run, loc_acc, pxap
 from bgnb.metrics import THRESHOLDS, bin_number, box_ious, mask_ious
 from bgnb.wsol.ceilings import blurred_mask, true_labels
-from bgnb.wsol.panel import best_box_ious, held_out, mask_panel, max_box_acc_v2, panel, pointing
+from bgnb.wsol.panel import best_box_ious, held_out, max_box_acc_v2, panel, pointing
 
 
 def random_maps(n=5, height=20, width=26, seed=0):
@@ -49,7 +49,7 @@ def test_bins_by_multiplication_are_bins_by_search(count, seed):
 
 def test_the_mask_panel_is_the_metrics_one_by_one():
     maps, masks = random_maps()
-    seen = mask_panel(maps, masks)
+    seen = panel(maps, masks)
     for level in (0.3, 0.4, 0.5, 0.7):
         assert seen["loc_acc"][str(level)] == loc_acc(maps, masks, level).value
         assert seen["held_out"][str(level)] == held_out(mask_ious(maps, masks), level)
