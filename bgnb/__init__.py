@@ -1,23 +1,33 @@
 """Find an animal in photos with nothing but image-level labels: background learning, to teach and to explore.
 
-Read the files in the order in which the data flows: ``data/``, ``patches``, ``networks``, ``settings``, ``training``,
-``windows``, ``baselines``, ``metrics``, ``theory``, ``runs``, then what draws: ``plots``, ``widgets``, and ``cli``.
+Every name is loaded when it is first used, so that ``import bgnb`` and drawing scenes need no torch.
 """
 
-from bgnb.baselines import centred_gaussian, colour_distance, untrained, whole_image
-from bgnb.data import ImageSet, load
-from bgnb.metrics import LocAcc, interval, loc_acc, pxap
-from bgnb.networks import build
-from bgnb.patches import Patches, kinds, sample_patches
-from bgnb.runs import Result, kind_scores, measure, trained
-from bgnb.settings import Run
-from bgnb.theory import bayes_backgroundness
-from bgnb.tools import InputError, keep_memory
-from bgnb.training import fit
-from bgnb.windows import localise, score_windows, spread, starts, targetness
+from importlib import import_module
 
-__all__ = [
-    "ImageSet", "InputError", "LocAcc", "Patches", "Result", "Run", "bayes_backgroundness", "build", "centred_gaussian",
-    "colour_distance", "fit", "interval", "keep_memory", "kind_scores", "kinds", "load", "loc_acc", "localise", "measure", "pxap",
-    "sample_patches", "score_windows", "spread", "starts", "targetness", "trained", "untrained", "whole_image",
-]  # fmt: skip
+_HOMES = {
+    "bgnb.files": "InputError",
+    "bgnb.settings": "Run",
+    "bgnb.data": "ImageSet load",
+    "bgnb.networks": "build",
+    "bgnb.patches": "Patches kinds sample_patches",
+    "bgnb.training": "fit",
+    "bgnb.windows": "localise score_windows spread starts targetness",
+    "bgnb.metrics": "LocAcc interval loc_acc pxap",
+    "bgnb.study.theory": "bayes_backgroundness",
+    "bgnb.study.references": "centred_gaussian colour_distance untrained whole_image",
+    "bgnb.study.runs": "Result kind_scores measure trained",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()} | {"keep_memory": "bgnb.files"}
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str):
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'bgnb' has no attribute {name!r}")
+    globals()[name] = value = getattr(import_module(_HOME_OF[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

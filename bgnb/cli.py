@@ -11,8 +11,8 @@ from typing import Annotated
 
 import tyro
 
+from bgnb.files import InputError, keep_memory, whole_file
 from bgnb.settings import Run
-from bgnb.tools import InputError, keep_memory, whole_file
 
 RunOptions = Annotated[Run, tyro.conf.arg(name="")]
 
@@ -26,7 +26,7 @@ def run(options: RunOptions, json: Path | None = None, picture: Path | None = No
         picture: PNG file with some photos and their maps.
         baselines: also measure maps that nobody trained.
     """
-    from bgnb.runs import measure
+    from bgnb.study.runs import measure
 
     for file in (json, picture):
         check_writable(file)
@@ -77,7 +77,7 @@ def extract(
         threshold: map threshold; None: chosen from the maps alone.
         device: auto, cpu, cuda, mps.
     """
-    from bgnb.extraction import extract as extract_photos
+    from bgnb.photos.extraction import extract as extract_photos
 
     options = Run(
         size=size, patch=patch, stride=stride, ratio=ratio, net=net, weights=weights, epochs=epochs, seed=seed, device=device
@@ -97,8 +97,8 @@ def sweep(grid: tyro.conf.Positional[Path], out: Path | None = None, jobs: int =
         jobs: runs at a time, each on its share of the cores.
         into: Markdown file in which the table replaces what stands between <!-- GRID's name --> and <!-- end -->.
     """
-    from bgnb.sweeps import put_into, table
-    from bgnb.sweeps import sweep as sweep_grid
+    from bgnb.study.sweeps import put_into, table
+    from bgnb.study.sweeps import sweep as sweep_grid
 
     out = out or grid.with_suffix(".jsonl")
     check_writable(out)
@@ -118,8 +118,8 @@ def beside(
         name: the table replaces what stands between <!-- NAME --> and <!-- end -->.
         into: Markdown file in which it does so.
     """
-    from bgnb.sweeps import beside as side_by_side
-    from bgnb.sweeps import put_into, read_results
+    from bgnb.study.sweeps import beside as side_by_side
+    from bgnb.study.sweeps import put_into, read_results
 
     for path in (left, right):
         if not path.exists():
@@ -142,14 +142,14 @@ def rerun(
         parameter: NAME VALUE, as often as needed; unknown names and values of another type are refused.
         out: folder for the executed copy, which carries the environment in its metadata.
     """
-    from bgnb.rerun import rerun as rerun_notebook
+    from bgnb.lessons.rerun import rerun as rerun_notebook
 
     say(f"wrote {rerun_notebook(notebook, parameter, out)}")
 
 
 def check() -> None:
     """Is everything ready? Versions, device, threads, cache, kernel: each ok, or what to do. Status 1 if there is something."""
-    from bgnb.check import findings
+    from bgnb.lessons.check import findings
 
     ready = True
     for what, words, ok in findings():

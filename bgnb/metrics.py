@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bgnb.tools import InputError, choose
+from bgnb.files import InputError, choose
 
 THRESHOLDS = tuple(round(0.05 + 0.1 * step, 2) for step in range(10))  # docs/protocol.md, row 4
 

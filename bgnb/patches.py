@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bgnb.data import ImageSet
-from bgnb.tools import InputError
+from bgnb.files import InputError
 
 LINE = 0.10  # a patch of a target image is P if at least this share of its pixels is target (paper, Sec. 4.2)
 

@@ -7,7 +7,7 @@ written down a second time; ask the group for it, ``names(Training)``.
 from dataclasses import asdict, dataclass, fields, replace
 from typing import NamedTuple
 
-from bgnb.tools import InputError, choose
+from bgnb.files import InputError, choose
 
 NETWORKS = ("tiny", "vgg16", "vgg16_bn", "resnet50")
 SMALLEST_PATCH = 16  # pixels; the networks need that many

@@ -13,12 +13,12 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bgnb.data import ImageSet
+from bgnb.files import InputError, autocast, compute_dtype, key, load_tensors, pick_device, progress, save_tensors
+from bgnb.methods import METHODS, Method
 from bgnb.networks import Network, build
 from bgnb.patches import cut, draw_crops, pool, pool_index
 from bgnb.settings import METHODS as UNITS
 from bgnb.settings import Run, Training, names
-from bgnb.tools import InputError, autocast, compute_dtype, key, load_tensors, pick_device, progress, save_tensors
-from bgnb.wsol.methods import METHODS, Method
 
 VERSION = 1  # raise it when the same run should give another network
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from bgnb.files import InputError, autocast, choose, compute_dtype, progress
+from bgnb.maps import class_map, upsample
 from bgnb.networks import Network
 from bgnb.patches import check_patch, cut
 from bgnb.settings import OVERLAPS, Run
-from bgnb.tools import InputError, autocast, choose, compute_dtype, progress
-from bgnb.wsol.cam import class_map, upsample
 
 # Pixels that go through the network at a time. More makes a CPU slower (memory that is new to it every time), a GPU faster.
 CHUNK = {"cpu": 2**18, "cuda": 2**24, "mps": 2**22}

@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from torchvision.transforms import v2
 
 from bgnb import InputError, build
+from bgnb.files import save_tensors
 from bgnb.networks import MEAN, STD
 from bgnb.settings import NETWORKS
-from bgnb.tools import save_tensors
 
 PATCHES = (16, 17, 24, 25, 48)
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bgnb.tools import InputError, cache_folder, key, load_tensors, save_tensors
+from bgnb.files import InputError, cache_folder, key, load_tensors, save_tensors
 
 CACHE_VERSION = 5  # raise it when the same arguments should give other pictures
 
@@ -71,7 +71,7 @@ def load(
         progress: show a bar.
         root: where the files of the public sets lie; None: where the environment variable BGNB_PUBLIC points.
         download: let torchvision fetch public sets that are not there: some GB. Nothing else ever downloads.
-        dials: options of the drawn scenes, see ``bgnb.data.scenes``; ``first=10_000`` gives held-out pictures.
+        dials: options of the drawn scenes, see ``bgnb.scenes``; ``first=10_000`` gives held-out pictures.
 
     Returns:
         An ImageSet with ``(T, 3, size, size)`` targets. The second call with the same photos and arguments reads a cache.
@@ -89,7 +89,7 @@ def load(
         raise InputError(f"images {images}: at least 2 target and 2 background images are needed")
     settings = dict(target=target, scene=scene, size=size, images=images, seed=seed)
     if str(source) == "scenes":
-        from bgnb.data import scenes
+        from bgnb import scenes
 
         if compose:
             raise InputError("compose: the drawn scenes are composed already; it is for a folder of photos with masks")
@@ -99,11 +99,11 @@ def load(
         return public_set(str(source), root, download, dials, settings, progress)
     if dials:
         raise InputError(f"{next(iter(dials))}: a dial of the drawn scenes, not of the photos in {source}")
-    from bgnb.data import compose as composed
-    from bgnb.data import folders
+    from bgnb.data import composites
+    from bgnb.data import images as photos
 
-    listing = folders.list_photos(source, target, scene, need_masks=compose)
-    make = composed.image_set if compose else folders.image_set
+    listing = photos.list_photos(source, target, scene, need_masks=compose)
+    make = composites.image_set if compose else photos.image_set
     named = {part: [file.name for file in files] for part, files in listing.items()}
     contents = [file for files in listing.values() for file in files]
     return cached(key(compose, settings, named, *contents), lambda: make(listing, **settings, progress=progress))
@@ -111,14 +111,14 @@ def load(
 
 def public_set(source: str, root, download: bool, dials: dict, settings: dict, progress: bool) -> ImageSet:
     """Composites of public data sets; ``compose`` or not, for that is what they are."""
-    from bgnb.data import compose, public
+    from bgnb.data import composites, public
 
     if dials:
         raise InputError(f"{next(iter(dials))}: a dial of the drawn scenes, not of {source}")
     parts = public.open_set(source, settings["target"], settings["scene"], root, download)
     # Their contents are published, and too many to read: names and sizes tell them apart.
     files = [[(file.name, file.stat().st_size) for file in files] for files, _ in parts]
-    return cached(key(source, settings, files), lambda: compose.composites(*parts, **settings, progress=progress))
+    return cached(key(source, settings, files), lambda: composites.composites(*parts, **settings, progress=progress))
 
 
 def drawn(targets: np.ndarray, masks: np.ndarray, backgrounds: np.ndarray) -> ImageSet:

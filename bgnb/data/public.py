@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bgnb.data.folders import read_photo
-from bgnb.tools import InputError
+from bgnb.data.images import read_photo
+from bgnb.files import InputError
 
 SOURCES = ("public:pets+places", "public:voc+places")
 PLACES = {
@@ -94,7 +94,7 @@ def voc(root: Path, target: str, download: bool) -> Part:
 
 def cut(photo: Image.Image, labels: Image.Image, value: int, file: str | Path) -> Image.Image:
     """The pixels of ``photo`` that are labelled ``value``, in their bounding box: RGBA."""
-    from bgnb.data.compose import cut_out
+    from bgnb.data.composites import cut_out
 
     mask = Image.fromarray((np.asarray(labels) == value).astype(np.uint8) * 255)
     if mask.size != photo.size:

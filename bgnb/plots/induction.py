@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bgnb.plots.base import KINDS_STYLE, SERIES, SMALL, legend_above, panels
-from bgnb.theory import bayes_backgroundness, bell, line_backgroundness, line_boundary, share_below
+from bgnb.study.theory import bayes_backgroundness, bell, line_backgroundness, line_boundary, share_below
 
 
 def draw_line(ratio: float, pi: float, distance: float) -> Figure:
@@ -50,7 +50,7 @@ def draw_routes(rows: Sequence[dict], pi: float | None = None) -> Figure:
     """Three routes to ratio k, a line each: median backgroundness of F, ranking of F above P, Loc. Acc.
 
     Args:
-        rows: as ``bgnb.induction.routes`` gives them. Lines go through the mean of the seeds, dots are seeds.
+        rows: as ``bgnb.study.routes.routes`` gives them. Lines go through the mean of the seeds, dots are seeds.
         pi: draws r / (r + 1 - pi) into the first panel.
 
     Returns:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from bgnb.files import InputError
 from bgnb.plots.base import KINDS_STYLE, LABEL, array, legend_above, panels
-from bgnb.tools import InputError
 
 
 def draw_losses(losses: Sequence[float], at: int | None = None) -> Figure:

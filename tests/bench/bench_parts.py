@@ -5,9 +5,9 @@ import torch
 from compare import BF16, CPU, PATCH, SIZE, STRIDE, pictures
 
 import bgnb
+from bgnb.files import autocast
 from bgnb.metrics import mask_ious
 from bgnb.patches import cut, draw_crops, pool, pool_index
-from bgnb.tools import autocast
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -23,11 +24,11 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import bgnb
+from bgnb.files import autocast, compute_dtype, keep_memory
 from bgnb.metrics import THRESHOLDS, mask_ious
 from bgnb.networks import Network
 from bgnb.patches import cut, draw_crops, pool, pool_index
-from bgnb.sweeps import put_into
-from bgnb.tools import autocast, compute_dtype, keep_memory
+from bgnb.study.sweeps import put_into
 
 CPU = torch.device("cpu")
 BF16 = compute_dtype(CPU)  # bfloat16 where the processor gains from it
@@ -328,7 +329,7 @@ PARTS = (sampling, epoch, training, windows, maps, averaging, whole, drawing, al
 
 def table(rows: list[list[str]]) -> str:
     """Markdown, with what it was measured on."""
-    versions = ", ".join(f"{name} {bgnb.runs.version(name)}" for name in ("torch", "monai", "kornia", "torchmetrics", "numpy"))
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "monai", "kornia", "torchmetrics", "numpy"))
     head = ["what", "against", "ours", "theirs", "ratio", "at least"]
     lines = [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
     where = f"{torch.get_num_threads()} of {os.cpu_count()} cores, {str(BF16).removeprefix('torch.')}, {platform.machine()}"

@@ -10,8 +10,8 @@ from compare import pictures, times
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 import bgnb
+from bgnb.files import keep_memory
 from bgnb.plots import panels
-from bgnb.tools import keep_memory
 
 BASE = dict(images=32, size=128, patch=24, stride=4, ratio=1)
 STEPS = {

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bgnb.classroom import environment, voila_command, write_copies
+from bgnb.lessons.classroom import environment, voila_command, write_copies
 
 from .conftest import fast_copies, free_port, move_by_keyboard, serving
 

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 from voila.voila_kernel_manager import voila_kernel_manager_factory
 
-from bgnb.classroom import student_copy, voila_command, write_copies
-from bgnb.tools import InputError
+from bgnb.files import InputError
+from bgnb.lessons.classroom import student_copy, voila_command, write_copies
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SMALL = {"images": 6, "size": 48, "patch": 16, "patches": [16], "ratios": [1, 2], "epochs": 1, "seeds": 1, "stride": 8}

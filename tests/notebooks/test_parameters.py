@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import bgnb
-from bgnb.rerun import declared
-from bgnb.tools import InputError
-from bgnb.widgets import Slides
+from bgnb.files import InputError
+from bgnb.lessons.controls import Slides
+from bgnb.lessons.rerun import declared
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 SMALL = dict(images=6, size=48, patch=16, patches=[16, 24], stride=8, ratios=[1, 2], ratio=2, epochs=1, batch=64, seeds=1)

@@ -1,0 +1,95 @@
+"""The paper's data set from photos with masks: cut-outs of the target pasted on half of a scene's photos."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageFilter, ImageOps
+
+from bgnb.data import ImageSet
+from bgnb.data.images import in_threads, read_mask, read_photo, square, stack
+from bgnb.files import InputError
+
+AREA = (0.15, 0.35)  # share of the picture that the target covers, drawn evenly
+EDGE = 0.004  # softness of the mask's edge: radius of its blur as a share of the picture's side
+
+
+def cut_out(photo: Image.Image, mask: Image.Image) -> Image.Image:
+    """The target alone, cut to its bounding box: RGBA, alpha = mask."""
+    photo = photo.copy()
+    photo.putalpha(mask)
+    return photo.crop(mask.getbbox())
+
+
+def paste(scene: Image.Image, target: Image.Image, rng: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
+    """Paste a cut-out at a random place, scale and mirror, wholly inside the picture.
+
+    Args:
+        scene: square RGB picture. target: RGBA cut-out, larger or smaller than the scene.
+        rng: draws the area share from ``AREA``, the mirror image, and the place.
+
+    Returns:
+        The composite and its mask ``(H, W)`` bool. A long thin target that would not fit at its area is made to fit.
+
+    >>> scene, target = Image.new("RGB", (100, 100)), Image.new("RGBA", (30, 30), "white")
+    >>> picture, mask = paste(scene, target, np.random.default_rng(0))
+    >>> bool(0.13 < mask.mean() < 0.37)
+    True
+    """
+    side = scene.width
+    solid = np.asarray(target)[..., 3].astype(np.float64).sum() / 255
+    scale = side * np.sqrt(rng.uniform(*AREA) / solid)
+    scale = min(scale, side / max(target.size))
+    if rng.random() < 0.5:
+        target = ImageOps.mirror(target)
+    width, height = (max(1, min(side, round(scale * length))) for length in target.size)
+    left, top = int(rng.integers(side - width + 1)), int(rng.integers(side - height + 1))
+    colours = target.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+    layer, alpha = Image.new("RGB", scene.size), Image.new("L", scene.size)
+    layer.paste(colours, (left, top))
+    alpha.paste(target.getchannel("A").resize((width, height), Image.Resampling.BOX), (left, top))
+    mask = np.asarray(alpha) > 127
+    soft = alpha.filter(ImageFilter.GaussianBlur(EDGE * side))
+    soft = Image.fromarray(np.minimum(np.asarray(soft), np.asarray(alpha)))  # the layer is black outside the cut-out
+    return Image.composite(layer, scene, soft), mask
+
+
+def image_set(listing: dict[str, list[Path]], **settings) -> ImageSet:
+    """Composites of a folder's photos, see ``composites`` for the settings."""
+
+    def target(index: int) -> Image.Image:
+        photo = read_photo(listing["targets"][index])
+        return cut_out(photo, read_mask(listing["masks"][index], photo))
+
+    places = listing["backgrounds"]
+    return composites((listing["targets"], target), (places, lambda index: read_photo(places[index])), **settings)
+
+
+def composites(targets, places, *, size: int, images: int | None, seed: int, progress: bool, scene: str, **_) -> ImageSet:
+    """Composites on one half of the scene's photos, the other half as backgrounds; no photo serves on both sides.
+
+    ``targets`` and ``places`` are each a list of files, which give the names, and what reads the i-th of them: an RGBA cut-out,
+    an RGB photo. InputError where there are too few photos of the scene.
+    """
+    (target_files, read_target), (place_files, read_place) = targets, places
+    if not target_files:
+        raise InputError(f"target: no photo of it to cut out for {scene}")
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(place_files))
+    count = images or len(order) // 2
+    if len(order) < 3 or 2 * count > len(order):
+        need = f"{2 * count} for {count} target and {count} background images" if images else "at least 3"
+        raise InputError(f"{place_files[0].parent}: holds {len(order)} photos of {scene}, compose needs {need}")
+    with_target, without = order[:count], order[count : 2 * count if images else None]
+    rounds = -(-count // len(target_files))  # every cut-out once before any twice
+    cut_outs = np.concatenate([rng.permutation(len(target_files)) for _ in range(rounds)])[:count]
+
+    def read(index: int) -> tuple[Image.Image, np.ndarray]:
+        target, place = read_target(cut_outs[index]), square(read_place(with_target[index]), size)
+        return paste(place, target, np.random.default_rng([seed, index]))
+
+    made = in_threads(read, range(count), "composites", progress)
+    backgrounds = in_threads(lambda i: square(read_place(i), size), without, "backgrounds", progress)
+    masks = torch.from_numpy(np.stack([mask for _, mask in made]))
+    names = tuple(f"{target_files[c].stem}_on_{place_files[b].stem}" for c, b in zip(cut_outs, with_target, strict=True))
+    return ImageSet(stack([picture for picture, _ in made]), masks, stack(backgrounds), names)

@@ -1,0 +1,124 @@
+"""Photos on disk: ``targets/<class>/NAME.jpg``, ``masks/<class>/NAME.png`` (optional), ``backgrounds/<scene>/*``."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from bgnb.data import ImageSet
+from bgnb.files import InputError, progress
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+def photo_files(folder: Path, recursive: bool = False) -> list[Path]:
+    """All photos in a folder, sorted by name; InputError if the folder is missing or holds none."""
+    if not folder.is_dir():
+        beside = sorted(p.name for p in folder.parent.iterdir() if p.is_dir()) if folder.parent.is_dir() else []
+        raise InputError(f"{folder}: no such folder" + (f"; there is {', '.join(beside)}" if beside else ""))
+    files = folder.rglob("*") if recursive else folder.iterdir()
+    found = sorted(p for p in files if p.suffix.lower() in SUFFIXES and p.is_file() and not p.name.startswith("."))
+    if not found:
+        raise InputError(f"{folder}: holds no photo ({', '.join(s[1:] for s in SUFFIXES)})")
+    return found
+
+
+def list_photos(source: str | Path, target: str, scene: str, need_masks: bool = False) -> dict[str, list[Path]]:
+    """The files of one target and one scene: ``{"targets": [...], "masks": [...] (may be empty), "backgrounds": [...]}``."""
+    source = Path(source)
+    if not source.is_dir():
+        raise InputError(f"{source}: no such folder")
+    targets = photo_files(source / "targets" / target)
+    backgrounds = photo_files(source / "backgrounds" / scene)
+    if len(backgrounds) < 2:
+        raise InputError(f"{source / 'backgrounds' / scene}: holds 1 photo; at least 2 backgrounds are needed")
+    masks = [source / "masks" / target / f"{photo.stem}.png" for photo in targets]
+    missing = [mask for mask in masks if not mask.is_file()]
+    if missing and (need_masks or len(missing) < len(masks)):
+        raise InputError(f"{missing[0]}: no such mask ({len(missing)} of {len(masks)} photos of {target} lack theirs)")
+    return {"targets": targets, "masks": [] if missing else masks, "backgrounds": backgrounds}
+
+
+def read_photo(path: str | Path, mode: str = "RGB") -> Image.Image:
+    """One picture, upright (EXIF) and in ``mode``; InputError if it is truncated, empty or no picture at all.
+
+    Transparent pixels become white.
+    """
+    try:
+        if os.path.getsize(path) == 0:
+            raise InputError(f"{path}: an empty file of 0 bytes")
+        with Image.open(path) as picture:
+            picture = ImageOps.exif_transpose(picture)
+            if mode == "RGB" and (picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info):
+                picture = picture.convert("RGBA")
+                picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+            return picture.convert(mode)
+    except Image.UnidentifiedImageError:
+        raise InputError(f"{path}: not a picture") from None
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: cannot be read as a picture ({str(error).splitlines()[0]})") from None
+
+
+def read_mask(path: str | Path, photo: Image.Image) -> Image.Image:
+    """The mask of a photo: "L", 0 or 255; InputError if it is of another size than the photo, or empty."""
+    mask = read_photo(path, "L").point(lambda value: 255 * (value > 127))
+    if mask.size != photo.size:
+        raise InputError(f"{path}: the mask is {mask.width}x{mask.height}, its photo {photo.width}x{photo.height}")
+    if mask.getbbox() is None:
+        raise InputError(f"{path}: the mask is empty (no pixel > 127)")
+    return mask
+
+
+def square(picture: Image.Image, size: int) -> Image.Image:
+    """The central square, ``size`` pixels a side: nothing is stretched, the long side loses its ends."""
+    return ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
+
+
+def in_threads(function: Callable, items: Sequence, title: str, show: bool) -> list:
+    """``[function(item) for item in items]`` on all cores (Pillow decodes outside Python's lock), with a bar."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(progress(pool.map(function, items), title, show, total=len(items)))
+
+
+def pick(count: int, wanted: int | None, rng: np.random.Generator, what: str) -> np.ndarray:
+    """``wanted`` of ``count`` indices at random, in order; all for None; InputError where there are too few."""
+    if wanted is None or wanted == count:
+        return np.arange(count)
+    if wanted > count:
+        raise InputError(f"images {wanted}: there are only {count} {what}")
+    return np.sort(rng.permutation(count)[:wanted])
+
+
+def stack(pictures: list[Image.Image]) -> torch.Tensor:
+    """``(n, 3, H, W)`` uint8 of RGB pictures of one size."""
+    return torch.from_numpy(np.stack([np.asarray(p) for p in pictures])).permute(0, 3, 1, 2).contiguous()
+
+
+def image_set(listing: dict[str, list[Path]], *, size: int, images: int | None, seed: int, progress: bool, **_) -> ImageSet:
+    """Photos as they are; see ``bgnb.load``. InputError if a target lies wholly outside its photo's central square."""
+    rng = np.random.default_rng(seed)
+    chosen = pick(len(listing["targets"]), images, rng, "target photos")
+    backgrounds = pick(len(listing["backgrounds"]), images, rng, "background photos")
+
+    def read(index: int) -> tuple[Image.Image, np.ndarray | None]:
+        photo = read_photo(listing["targets"][index])
+        if not listing["masks"]:
+            return square(photo, size), None
+        mask = np.asarray(square(read_mask(listing["masks"][index], photo), size)) > 127
+        if not mask.any():
+            raise InputError(
+                f"{listing['masks'][index]}: the target lies outside the central square that is used; crop the photo"
+            )
+        return square(photo, size), mask
+
+    targets = in_threads(read, chosen, "targets", progress)
+    scenes = in_threads(lambda i: square(read_photo(listing["backgrounds"][i]), size), backgrounds, "backgrounds", progress)
+    masks = torch.from_numpy(np.stack([mask for _, mask in targets])) if listing["masks"] else None
+    names = tuple(listing["targets"][i].stem for i in chosen)
+    return ImageSet(stack([photo for photo, _ in targets]), masks, stack(scenes), names)

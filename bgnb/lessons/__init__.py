@@ -1,0 +1,1 @@
+"""What lessons call (``notebook``, ``controls``, ``uploads``), and what is done with them from outside."""

@@ -1,0 +1,95 @@
+"""The lessons for a class: student copies without solutions, and Voila to serve them.
+
+python -m bgnb.lessons.classroom notebooks out/student          only write the copies
+python -m bgnb.lessons.classroom notebooks out/student --serve  write them and serve them
+"""
+
+import copy
+import json
+import os
+import secrets
+import socket
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+from bgnb.files import InputError, whole_file
+
+YOUR_TURN = {"code": "# Your turn\n", "markdown": "*Your turn: write here.*"}
+IDLE = 600  # seconds after which a kernel that nobody uses is ended
+
+
+def student_copy(book: dict) -> dict:
+    """A lesson whose cells tagged ``solution`` are empty.
+
+    >>> cell = {"cell_type": "code", "metadata": {"tags": ["solution"]}, "source": ["1 + 1"], "outputs": []}
+    >>> student_copy({"cells": [cell]})["cells"][0]["source"]
+    ['# Your turn\\n']
+    """
+    book = copy.deepcopy(book)
+    for cell in book["cells"]:
+        if "solution" in cell["metadata"].get("tags", []):
+            cell["source"] = [YOUR_TURN[cell["cell_type"]]]
+            cell["metadata"]["tags"] = ["your-turn"]
+    return book
+
+
+def write_copies(notebooks: str | Path, out: str | Path) -> list[Path]:
+    """Student copies of all lessons in a folder; InputError if it holds none."""
+    lessons = sorted(Path(notebooks).glob("[0-9][0-9]_*.ipynb"))
+    if not lessons:
+        raise InputError(f"{notebooks}: holds no lesson")
+    for lesson in lessons:
+        with whole_file(Path(out) / lesson.name) as part:
+            part.write_text(json.dumps(student_copy(json.loads(lesson.read_text())), indent=1, ensure_ascii=False) + "\n")
+    return [Path(out) / lesson.name for lesson in lessons]
+
+
+def voila_command(folder: str | Path, port: int, token: str, ip: str, preheat: list[str]) -> list[str]:
+    """How Voila is called: with a token, nothing from other servers, kernels that end when idle, some lessons made ready.
+
+    Args:
+        preheat: numbers of the lessons that are kept ready, executed, for the next visitor: ["01", "03"]. Each costs a kernel.
+    """
+    others = [path.name for path in sorted(Path(folder).glob("*.ipynb")) if path.name[:2] not in preheat]
+    return [
+        sys.executable, "-m", "voila", str(folder), "--no-browser", f"--port={port}", f"--Voila.ip={ip}", f"--token={token}",
+        "--template=bgnb", "--classic-tree", "--show_tracebacks=False", f"--preheat_kernel={bool(preheat)}", "--pool_size=1",
+        f"--VoilaKernelManager.preheat_denylist={json.dumps(others)}",
+        f"--MappingKernelManager.cull_idle_timeout={IDLE}", "--MappingKernelManager.cull_interval=60",
+    ]  # fmt: skip
+
+
+def environment() -> dict[str, str]:
+    """What Voila's process needs: one thread for each kernel, and where our page lies (no style sheets from elsewhere)."""
+    found = [str(files("bgnb.lessons") / "share"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
+    return {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "JUPYTER_PATH": os.pathsep.join(found)}
+
+
+def serve(folder: Path) -> None:
+    """Become Voila. PORT, TOKEN, IP and PREHEAT (numbers of lessons) in the environment change what is served, and to whom."""
+    port, token = int(os.environ.get("PORT", 8866)), os.environ.get("TOKEN") or secrets.token_urlsafe(9)
+    ip, preheat = os.environ.get("IP", "0.0.0.0"), os.environ.get("PREHEAT", "01 02 03").split()
+    host = "127.0.0.1" if ip == "127.0.0.1" else socket.gethostname()
+    print(f"Give your class this address:  http://{host}:{port}/?token={token}\nStop with Ctrl-C.", flush=True)
+    # A visitor's kernel is one process with one thread, so that thirty of them share the cores fairly.
+    os.environ |= environment()
+    command = voila_command(folder, port, token, ip, preheat)
+    os.execv(command[0], command)
+
+
+def main(arguments: list[str]) -> None:
+    """``NOTEBOOKS OUT [--serve]``"""
+    if len(arguments) not in (2, 3) or arguments[2:] not in ([], ["--serve"]):
+        sys.exit("python -m bgnb.lessons.classroom NOTEBOOKS OUT [--serve]")
+    try:
+        written = write_copies(*arguments[:2])
+    except InputError as error:
+        sys.exit(f"bgnb: {error}")
+    print(f"{len(written)} lessons without solutions: {arguments[1]}")
+    if arguments[2:]:
+        serve(Path(arguments[1]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,122 @@
+"""Own photos in a notebook: a folder or an upload, cut-outs as one ZIP to take away."""
+
+import base64
+import html
+import io
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import ipywidgets
+import numpy as np
+from PIL import Image
+
+from bgnb.data import load
+from bgnb.data.images import photo_files, read_photo
+from bgnb.files import InputError
+from bgnb.lessons.controls import ERROR, sentence
+from bgnb.photos.extraction import extract, output_names
+from bgnb.plots import draw_cut_outs, png
+from bgnb.settings import Run
+
+
+def folders(source: str, target: str, scene: str, images: int, seed: int, into: str | Path) -> tuple[Path, Path]:
+    """The folder of photos with the target, and the one without.
+
+    Args:
+        source: a folder that holds ``targets`` and ``backgrounds``; or "scenes": drawn pictures are written to ``into`` as
+            if they were photos, without masks. target, scene: folders in those two; "" = all.
+    """
+    if source != "scenes":
+        return Path(source) / "targets" / target, Path(source) / "backgrounds" / scene
+    drawn = load(source, target or "cat", scene or "forest", 160, images, seed, progress=False)
+    for name, pictures in (("targets", drawn.targets), ("backgrounds", drawn.backgrounds)):
+        (Path(into) / name).mkdir(parents=True, exist_ok=True)
+        for i, picture in enumerate(pictures):
+            Image.fromarray(picture.permute(1, 2, 0).numpy()).save(Path(into) / name / f"{i:03d}.png")
+    return Path(into) / "targets", Path(into) / "backgrounds"
+
+
+def results(targets: str | Path, out: str | Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """What ``extract`` worked on and wrote: photos ``(h, w, 3)`` uint8 and their maps ``(h, w)`` in [0, 1]."""
+    files = photo_files(Path(targets), recursive=True)
+    photos = [np.asarray(read_photo(file)) for file in files]
+    maps = [np.asarray(Image.open(Path(out) / f"{name}_map.png")) / 255 for name in output_names(files, Path(targets))]
+    return photos, maps
+
+
+def zipped(photos: list[np.ndarray], maps: list[np.ndarray], threshold: float) -> bytes:
+    """A ZIP with a cut-out of every photo as PNG, transparent where targetness is below the threshold.
+
+    >>> inside = zipfile.ZipFile(io.BytesIO(zipped([np.zeros((4, 4, 3), np.uint8)], [np.eye(4)], 0.5)))
+    >>> inside.namelist()
+    ['cutout_000.png']
+    """
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for i, (photo, values) in enumerate(zip(photos, maps, strict=True)):
+            alpha = np.where(values >= threshold, 255, 0).astype(np.uint8)
+            picture = io.BytesIO()
+            Image.fromarray(np.dstack([photo, alpha])).save(picture, "png")
+            archive.writestr(f"cutout_{i:03d}.png", picture.getvalue())
+    return file.getvalue()
+
+
+def download(content: bytes, name: str = "cutouts.zip") -> ipywidgets.HTML:
+    """A link that saves ``content``; it lies in the page itself, so that it works in JupyterLab and in Voila alike."""
+    data = base64.b64encode(content).decode()
+    words = f"Download {name} ({len(content) / 1e6:.1f} MB)"
+    return ipywidgets.HTML(f'<a download="{name}" href="data:application/zip;base64,{data}"><b>{words}</b></a>')
+
+
+class Upload(ipywidgets.VBox):
+    """Two buttons to choose photos, one to begin, then cut-outs and a link to take them away.
+
+    Attributes:
+        targets, backgrounds: ipywidgets.FileUpload. begin: the button. line: what is going on, or went wrong.
+        picture: the cut-outs. link: a box for the download. figure: the last Figure.
+    """
+
+    def __init__(self, run: Run):
+        wide = dict(layout=ipywidgets.Layout(width="32em"))
+        self.targets = ipywidgets.FileUpload(description="Photos with what you look for", accept="image/*", multiple=True, **wide)
+        self.backgrounds = ipywidgets.FileUpload(
+            description="Photos of the same place without it", accept="image/*", multiple=True, **wide
+        )
+        self.begin = ipywidgets.Button(description="Cut out", button_style="primary")
+        self.line, self.link = ipywidgets.HTML(), ipywidgets.VBox()
+        self.picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%", display="none"))
+        self.run, self.figure = run, None
+        self.begin.on_click(self.work)
+        super().__init__([self.targets, self.backgrounds, self.begin, self.line, self.picture, self.link])
+
+    def work(self, button=None) -> None:
+        """Train on what was uploaded and show the cut-outs; whatever goes wrong becomes one sentence."""
+        self.begin.disabled = True
+        self.line.value = "Working: half a minute or more ..."
+        try:
+            with TemporaryDirectory() as folder:
+                sides = [
+                    unpack(self.targets.value, Path(folder) / "with"),
+                    unpack(self.backgrounds.value, Path(folder) / "without"),
+                ]
+                report = extract(*sides, Path(folder) / "out", self.run, show=False)
+                photos, maps = results(sides[0], Path(folder) / "out")
+            self.figure = draw_cut_outs(photos, maps, report["threshold"])
+            self.picture.value, self.picture.layout.display = png(self.figure), ""
+            self.link.children = [download(zipped(photos, maps, report["threshold"]))]
+            self.line.value = html.escape(report.get("warning", ""))
+        except Exception as error:
+            self.line.value = f'<b class="{ERROR}" style="color:#B00020">{html.escape(sentence(error))}</b>'
+        finally:
+            self.begin.disabled = False
+
+
+def unpack(uploaded, folder: Path) -> Path:
+    """The files of a FileUpload, written to a folder; InputError if there are none."""
+    if not uploaded:
+        raise InputError(f"photos {folder.name} the target: choose some first")
+    folder.mkdir()
+    for i, file in enumerate(uploaded):
+        (folder / f"{i:03d}_{Path(file['name']).name}").write_bytes(bytes(file["content"]))
+    return folder

@@ -1,0 +1,5 @@
+"""A person's own photos: two folders in, cut-outs out."""
+
+from bgnb.photos.extraction import extract
+
+__all__ = ["extract"]

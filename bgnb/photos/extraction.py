@@ -1,0 +1,121 @@
+"""A person's own photos, without masks and of any size: train on them, map them, choose a threshold, cut the target out."""
+
+import errno
+import json
+import shutil
+import tempfile
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from bgnb.data import ImageSet
+from bgnb.data.images import in_threads, photo_files, read_photo, square, stack
+from bgnb.files import InputError, progress
+from bgnb.metrics import threshold_without_masks
+from bgnb.networks import Network
+from bgnb.settings import Run
+from bgnb.study.runs import trained
+from bgnb.windows import localise
+
+TARGET_PATCHES = 1920  # an epoch of the paper: 8 from each of 240 target images
+# Few photos give more patches each, but not so many that the network knows the photos by heart: of ten composites of dogs in
+# forests, two draws, 192 patches a photo found 1 and 4, 32 found 6 and 4.
+MOST_PER_PHOTO = 32
+EVERYWHERE = 0.6  # share of the photos' area from which a cut-out says that the place was learnt, not the target
+
+
+def upright(photo: Image.Image, side: int) -> Image.Image:
+    """A photo at its own aspect ratio, its short side ``side`` pixels."""
+    scale = side / min(photo.size)
+    return photo.resize(tuple(max(side, round(length * scale)) for length in photo.size), Image.Resampling.LANCZOS)
+
+
+def map_photo(model: Network, photo: Image.Image, run: Run) -> Tensor:
+    """Targetness ``(h, w)`` of a photo, at the scale on which the network was trained."""
+    return localise(model, stack([upright(photo, run.size)]), run)[0].cpu()
+
+
+def extract(
+    targets: str | Path, backgrounds: str | Path, out: str | Path, run: Run, threshold: float | None = None, show: bool = True
+) -> dict:
+    """Train on photos of two folders and write, for every target photo, its map and its cut-out.
+
+    Args:
+        targets: folder of photos that contain the target, anywhere below it; any size and orientation (EXIF).
+        backgrounds: folder of at least two photos that do not, of the same kind of place.
+        out: folder for ``NAME_map.png`` (targetness, 0 ... 255), ``NAME_cutout.png`` (RGBA) - both as large as the photo - and
+            ``extract.json``. Everything is written, or nothing.
+        run: parameters; its pictures and ``per_image`` are replaced: few photos give more patches each.
+        threshold: map threshold in (0, 1]; None: chosen without masks, see ``threshold_without_masks``.
+
+    Returns:
+        What ``extract.json`` holds: the run, the threshold and where it came from, the share of each photo cut out.
+
+    Raises:
+        InputError: folders or photos that cannot be used.
+    """
+    if threshold is not None and not 0 < threshold <= 1:
+        raise InputError(f"threshold {threshold}: must lie in (0, 1]")
+    targets, backgrounds, out = Path(targets), Path(backgrounds), Path(out)
+    files = [photo_files(folder, recursive=True) for folder in (targets, backgrounds)]
+    if len(files[1]) < 2:
+        raise InputError(f"{backgrounds}: holds 1 photo; at least 2 backgrounds are needed")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; out must be a folder")
+    names = output_names(files[0], targets)
+    squares = [
+        in_threads(lambda f: square(read_photo(f), run.size), f, t, show)
+        for f, t in zip(files, ("targets", "backgrounds"), strict=True)
+    ]
+    imageset = ImageSet(stack(squares[0]), None, stack(squares[1]), tuple(names))
+    run = replace(
+        run, source=str(targets), per_image=min(MOST_PER_PHOTO, max(8, -(-TARGET_PATCHES // len(files[0])))), images=None
+    )
+    model = trained(imageset, run, show=show)
+    maps = [map_photo(model, read_photo(file), run) for file in progress(files[0], "maps", show)]
+    chosen = threshold_without_masks(maps) if threshold is None else threshold
+    report = {
+        "run": asdict(run),
+        "threshold": chosen,
+        "threshold_from": "Otsu over all maps" if threshold is None else "given",
+        "photos": {name: round((m >= chosen).float().mean().item(), 4) for name, m in zip(names, maps, strict=True)},
+    }
+    if np.mean(list(report["photos"].values())) > EVERYWHERE:
+        report["warning"] = (
+            "almost all of the target photos differs from the backgrounds: take backgrounds of the same kind of place"
+        )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    try:
+        for file, name, targetness in zip(files[0], names, progress(maps, "writing", show), strict=True):
+            write_photo(part / name, read_photo(file), targetness, chosen)
+        (part / "extract.json").write_text(json.dumps(report, indent=2))
+        for made in [p for p in part.rglob("*") if p.is_file()]:
+            place = out / made.relative_to(part)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            made.replace(place)
+    except OSError as error:
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(out)) from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return report
+
+
+def output_names(files: list[Path], folder: Path) -> list[str]:
+    """A name for each photo: its path without the ending; with it where two photos would share a name."""
+    plain = [str(file.relative_to(folder).with_suffix("")) for file in files]
+    return [name if plain.count(name) == 1 else str(file.relative_to(folder)) for name, file in zip(plain, files, strict=True)]
+
+
+def write_photo(stem: Path, photo: Image.Image, targetness: Tensor, threshold: float) -> None:
+    """``STEM_map.png`` and ``STEM_cutout.png``, as large as the photo."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    # Thresholded after it is enlarged: the cut-out has smooth edges instead of the window grid's stairs.
+    large = Image.fromarray(targetness.numpy()).resize(photo.size, Image.Resampling.BILINEAR)
+    values = np.asarray(large)
+    Image.fromarray((values * 255).round().astype(np.uint8)).save(f"{stem}_map.png")
+    photo.putalpha(Image.fromarray(np.where(values >= threshold, 255, 0).astype(np.uint8)))
+    photo.save(f"{stem}_cutout.png")

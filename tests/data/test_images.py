@@ -1,0 +1,188 @@
+"""Photos on disk: read as they are meant, cached by their content, and refused by name."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from bgnb import InputError, load
+from bgnb.data.images import read_photo, square
+
+
+def get(folder, **options):
+    return load(folder, **(dict(size=32, progress=False) | options))
+
+
+def flat(colour, size=(40, 30), mode="RGB"):
+    return Image.new(mode, size, colour)
+
+
+def test_pictures_masks_and_names(photos):
+    result = get(photos)
+    assert result.targets.shape == (4, 3, 32, 32) and result.targets.dtype == torch.uint8
+    assert result.masks.shape == (4, 32, 32) and result.masks.dtype == torch.bool
+    assert result.backgrounds.shape == (5, 3, 32, 32)
+    assert result.names == ("cat_0", "cat_1", "cat_2", "cat_3")
+    # the red block is where the mask is
+    red = (result.targets[:, 0].int() - result.targets[:, 1].int()) > 60
+    assert (red == result.masks).double().mean() > 0.95
+
+
+def test_the_central_square_is_used(photos):
+    colours = np.zeros((20, 60, 3), np.uint8)
+    colours[:, 20:40] = (10, 200, 90)
+    Image.fromarray(colours).save(photos / "backgrounds/forest/place_0.png")
+    seen = get(photos, size=20).backgrounds[0]
+    assert (seen == torch.tensor([10, 200, 90], dtype=torch.uint8).view(3, 1, 1)).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photos_stand_upright(tmp_path, orientation):
+    upright = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(6, 4, 3) * 3
+    stored = {
+        1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright), 7: upright[::-1, ::-1].transpose(1, 0, 2), 8: np.rot90(upright, -1),
+    }[orientation]  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "photo.png", exif=exif)
+    assert np.array_equal(np.asarray(read_photo(tmp_path / "photo.png")), upright)
+
+
+def test_every_kind_of_picture_becomes_rgb(photos):
+    folder = photos / "backgrounds/forest"
+    for file in folder.iterdir():
+        file.unlink()
+    half = Image.new("RGBA", (40, 40), (200, 0, 0, 255))
+    half.paste((0, 0, 0, 0), (0, 0, 20, 40))
+    half.save(folder / "a.PNG")  # transparent becomes white; an upper-case ending counts
+    flat(77, mode="L").save(folder / "b.png")
+    flat((10, 20, 30)).quantize(4).save(folder / "c.png")
+    flat((90, 90, 90)).save(folder / "d.JPEG")
+    flat((1, 2, 3)).save(folder / "e.webp", lossless=True)
+    (folder / "notes.txt").write_text("no photo")
+    (folder / ".hidden.png").write_bytes(b"no photo")
+    seen = get(photos).backgrounds
+    assert len(seen) == 5
+    assert seen[0, :, 16, 2].tolist() == [255, 255, 255] and seen[0, :, 16, 29].tolist() == [200, 0, 0]
+    for picture, colour in zip(seen[1:], [[77] * 3, [10, 20, 30], [90] * 3, [1, 2, 3]], strict=True):
+        assert picture[:, 16, 16].tolist() == pytest.approx(colour, abs=1)
+
+
+def test_masks_begin_above_127(photos):
+    grey = np.full((48, 60), 127, np.uint8)
+    grey[10:40, 20:40] = 128
+    Image.fromarray(grey).save(photos / "masks/cat/cat_0.png")
+    mask = get(photos, size=48).masks[0]
+    expected = torch.zeros(48, 48, dtype=torch.bool)
+    expected[10:40, 14:34] = True  # 60 x 48 loses 6 columns on either side
+    assert torch.equal(mask, expected)
+
+
+def test_no_masks_at_all_are_no_masks(make_photos):
+    assert get(make_photos(masks=False)).masks is None
+
+
+def test_images_are_drawn_by_the_seed(photos):
+    one, same, other = (get(photos, images=2, seed=seed) for seed in (0, 0, 1))
+    everything = get(photos)
+    assert one.names == same.names and torch.equal(one.backgrounds, same.backgrounds)
+    assert {get(photos, images=2, seed=seed).names for seed in range(6)} != {other.names}
+    for part in (one, other):
+        assert len(part.targets) == len(part.backgrounds) == 2
+        for name, picture in zip(part.names, part.targets, strict=True):
+            assert torch.equal(picture, everything.targets[everything.names.index(name)])
+
+
+def test_the_second_call_reads_the_cache_unless_a_file_changed(photos, monkeypatch):
+    import bgnb.data.images as folders
+
+    first = get(photos)
+    with monkeypatch.context() as patch:
+        patch.setattr(folders, "image_set", None)  # would fail if it were called
+        again = get(photos)
+    for name in ("targets", "masks", "backgrounds"):
+        assert torch.equal(getattr(first, name), getattr(again, name))
+    assert first.names == again.names
+    flat((9, 9, 9)).save(photos / "backgrounds/forest/place_1.png")
+    changed = get(photos)
+    assert (changed.backgrounds[1] == 9).all() and torch.equal(changed.backgrounds[0], first.backgrounds[0])
+
+
+@pytest.mark.parametrize("content", [b"", b"broken", None])
+def test_a_broken_cache_is_made_again(photos, tmp_path, monkeypatch, content):
+    monkeypatch.setenv("BGNB_CACHE", str(tmp_path / "own"))
+    first = get(photos)
+    [file] = [p for p in (tmp_path / "own").rglob("*") if p.is_file()]
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    assert torch.equal(get(photos).targets, first.targets)
+    assert file.read_bytes() == whole
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing(photos, tmp_path, monkeypatch):
+    expected = get(photos)
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("BGNB_CACHE", str(tmp_path / "file"))
+    assert torch.equal(get(photos).targets, expected.targets)
+
+
+def empty(folder):
+    for file in folder.iterdir():
+        file.unlink()
+
+
+def truncate(file):
+    Image.effect_noise((200, 200), 80).convert("RGB").save(file.with_suffix(".jpg"))
+    file.unlink()
+    file.with_suffix(".jpg").write_bytes(file.with_suffix(".jpg").read_bytes()[:2000])
+
+
+def only_one(folder):
+    for file in sorted(folder.iterdir())[1:]:
+        file.unlink()
+
+
+SPOILT = {
+    "missing class": (lambda f: None, dict(target="dog"), "targets/dog"),
+    "missing scene": (lambda f: None, dict(scene="sea"), "backgrounds/sea"),
+    "empty folder": (lambda f: empty(f / "targets/cat"), {}, "targets/cat"),
+    "truncated": (lambda f: truncate(f / "backgrounds/forest/place_2.png"), {}, "place_2.jpg"),
+    "no bytes": (lambda f: (f / "targets/cat/cat_1.png").write_bytes(b""), {}, "targets/cat/cat_1.png"),
+    "text": (lambda f: (f / "backgrounds/forest/a.jpg").write_text("hello\nthere"), {}, "forest/a.jpg"),
+    "mask of another size": (lambda f: flat(255, mode="L").save(f / "masks/cat/cat_2.png"), {}, "masks/cat/cat_2.png"),
+    "empty mask": (lambda f: flat(127, (60, 48), "L").save(f / "masks/cat/cat_3.png"), {}, "masks/cat/cat_3.png"),
+    "missing mask": (lambda f: (f / "masks/cat/cat_0.png").unlink(), {}, "masks/cat/cat_0.png"),
+    "one background": (lambda f: only_one(f / "backgrounds/forest"), {}, "backgrounds/forest"),
+    "more images than there are": (lambda f: None, dict(images=5), "images 5"),
+    "one image": (lambda f: None, dict(images=1), "images 1"),
+    "too small": (lambda f: None, dict(size=15), "size 15"),
+    "a dial of the scenes": (lambda f: None, dict(camouflage=0.5), "camouflage"),
+}
+
+
+@pytest.mark.parametrize("case", SPOILT)
+def test_bad_input_is_named_in_one_line(photos, case):
+    spoil, options, named = SPOILT[case]
+    spoil(photos)
+    with pytest.raises(InputError) as caught:
+        get(photos, **options)
+    assert named in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(InputError, match="nowhere"):
+        get(tmp_path / "nowhere")
+
+
+def test_a_target_outside_the_square_is_named(photos):
+    mask = np.zeros((48, 60), np.uint8)
+    mask[:, :5] = 255  # the first 6 columns are cut off
+    Image.fromarray(mask).save(photos / "masks/cat/cat_0.png")
+    with pytest.raises(InputError, match=r"cat_0\.png"):
+        get(photos)
+
+
+def test_square_neither_stretches_nor_moves():
+    wide = np.random.default_rng(0).integers(0, 256, (16, 30, 3), dtype=np.uint8)
+    assert np.array_equal(np.asarray(square(Image.fromarray(wide), 16)), wide[:, 7:23])
