@@ -43,17 +43,18 @@ bench: .venv/ready
 	$(BIN)/python -m pytest tests/bench/bench_parts.py --benchmark-autosave --benchmark-columns=median,iqr,rounds --benchmark-compare
 
 student: .venv/ready
-	$(BIN)/python -m bgnb.lessons.classroom notebooks out/student
+	$(BIN)/bgnb classroom notebooks --out out/student
 
 # PORT, TOKEN, IP and PREHEAT="01 02 03" (lessons kept ready for the next visitor, a kernel each) may be given.
 class: .venv/ready
-	$(BIN)/python -m bgnb.lessons.classroom notebooks out/student --serve
+	$(BIN)/bgnb classroom notebooks --out out/student --serve $(if $(PORT),--port $(PORT)) $(if $(TOKEN),--token $(TOKEN)) $(if $(IP),--ip $(IP)) $(if $(PREHEAT),--preheat $(PREHEAT))
 
 figures: .venv/ready
-	FIGURES=$(CURDIR)/figures $(BIN)/python -m bgnb.lessons.times notebooks --once
+	FIGURES=$(CURDIR)/figures $(BIN)/bgnb times notebooks --once
+	$(BIN)/bgnb scenes --out figures
 
 times: .venv/ready
-	$(BIN)/python -m bgnb.lessons.times notebooks --into README.md
+	$(BIN)/bgnb times notebooks --into README.md
 
 # The exact versions that last passed the tests: resolve the open ranges anew, test, write down what was installed.
 constraints:

@@ -5,27 +5,31 @@ Every name is loaded when it is first used, so that ``import bgnb`` and drawing 
 
 from importlib import import_module
 
-_HOMES = {
-    "bgnb.files": "InputError",
+_NAMES = {
+    "bgnb.files": "InputError progress_bar",
     "bgnb.settings": "Run",
+    "bgnb.device": "keep_memory pick_device",
     "bgnb.data": "ImageSet load",
     "bgnb.networks": "build",
-    "bgnb.patches": "Patches kinds sample_patches",
-    "bgnb.training": "fit",
-    "bgnb.windows": "localise score_windows spread starts targetness",
-    "bgnb.metrics": "LocAcc interval loc_acc pxap",
+    "bgnb.patches": "Patches kinds noise_rate sample_patches",
+    "bgnb.training": "fit trained",
+    "bgnb.windows": "score_windows starts",
+    "bgnb.maps": "class_map localise merge_windows targetness",
+    "bgnb.metrics": "LocAcc loc_acc pxap threshold_without_masks",
+    "bgnb.boxes": "all_metrics",
     "bgnb.study.theory": "bayes_backgroundness",
-    "bgnb.study.references": "centred_gaussian colour_distance untrained whole_image",
-    "bgnb.study.runs": "Result kind_scores measure trained",
+    "bgnb.study.intervals": "bootstrap_interval bootstrap_over_seeds",
+    "bgnb.study.references": "centred_gaussian colour_distance constant_map untrained",
+    "bgnb.study.runs": "Result kind_scores measure",
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()} | {"keep_memory": "bgnb.files"}
-__all__ = sorted(_HOME_OF)
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str):
-    if name not in _HOME_OF:
+    if name not in _HOME:
         raise AttributeError(f"module 'bgnb' has no attribute {name!r}")
-    globals()[name] = value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value = getattr(import_module(_HOME[name]), name)
     return value
 
 

@@ -1,9 +1,10 @@
-"""All metrics of a set of maps at once, so that no table depends on a single one of them."""
+"""How well maps agree with boxes, and all metrics of a set of maps together, so that no table depends on a single one."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 
 from bgnb.metrics import (
@@ -11,11 +12,7 @@ from bgnb.metrics import (
     LocAcc,
     average_precision,
     best_accuracy,
-    box_iou,
-    box_ious,
-    boxes,
     check_maps,
-    interval,
     ious_of_counts,
     pixel_counts,
 )
@@ -26,7 +23,49 @@ LEVELS = (0.3, 0.4, 0.5, 0.7)  # IoU that counts as found
 V2_LEVELS = (0.3, 0.5, 0.7)  # of MaxBoxAccV2
 
 
-def mask_panel(ious: Tensor, pxap: float, levels: Sequence[float] = LEVELS) -> dict:
+def evaluate(maps: Tensor, masks: Tensor, everything: bool = False) -> tuple[LocAcc, dict]:
+    """Loc. Acc. and the other numbers of a set of maps, each computed once.
+
+    Args:
+        maps: ``(n, H, W)`` in [0, 1].
+        masks: ``(n, H, W)`` bool.
+        everything: also "metrics", see ``all_metrics``; it takes longer.
+    """
+    check_maps(maps, masks)
+    on, off = pixel_counts(maps, masks, torch.arange(STEPS) / STEPS)
+    ious = ious_of_counts(on, off, masks)
+    accuracy, by_box = best_accuracy(ious[:, TEN]), best_accuracy(box_ious(maps, masks))
+    numbers = {
+        "loc_acc": accuracy.value,
+        "threshold": accuracy.threshold,
+        "iou": accuracy.iou,
+        "curve": dict(zip(accuracy.thresholds, accuracy.curve.tolist(), strict=True)),
+        "hits": "".join("01"[hit] for hit in accuracy.hits.tolist()),
+        "loc_acc_box": by_box.value,
+        "threshold_box": by_box.threshold,
+        "pxap": average_precision(on, off, int(masks.sum())),
+    }
+    if everything:
+        numbers["metrics"] = mask_metrics(ious, numbers["pxap"]) | {
+            "loc_acc_box": {str(level): (by_box.ious >= level).double().mean(0).max().item() for level in LEVELS},
+            "max_box_acc_v2": max_box_acc_v2(maps, masks),
+            "pointing": pointing(maps, masks),
+        }
+    return accuracy, numbers
+
+
+def all_metrics(maps: Tensor, masks: Tensor) -> dict:
+    """Every metric by name: ``mask_metrics``, "loc_acc_box" at the same levels, "max_box_acc_v2", "pointing".
+
+    >>> maps = torch.tensor([[[0.9, 0.6], [0.2, 0.0]]])
+    >>> found = all_metrics(maps, torch.tensor([[[True, True], [False, False]]]))
+    >>> found["loc_acc"]["0.7"], found["pxap"], found["peak_iou"]
+    (1.0, 1.0, 1.0)
+    """
+    return evaluate(maps, masks, everything=True)[1]["metrics"]
+
+
+def mask_metrics(ious: Tensor, pxap: float, levels: Sequence[float] = LEVELS) -> dict:
     """All metrics by mask.
 
     Args:
@@ -77,14 +116,58 @@ def pointing(maps: Tensor, masks: Tensor, tolerance: int = 0) -> float:
     >>> pointing(torch.tensor([[[0.9, 0.1]], [[0.5, 0.5]]]), torch.tensor([[[True, False]], [[True, False]]]))
     0.75
     """
-    from scipy import ndimage
-
     check_maps(maps, masks)
     if tolerance:
         near = [ndimage.distance_transform_edt(~mask) <= tolerance if mask.any() else mask for mask in masks.cpu().numpy()]
         masks = torch.from_numpy(np.stack(near)).to(maps.device)
     highest = maps == maps.amax((1, 2), keepdim=True)
     return ((highest & masks).sum((1, 2)) / highest.sum((1, 2))).mean().item()
+
+
+def box_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float] = THRESHOLDS) -> Tensor:
+    """``(n, K)`` float64 IoU of boxes: around the largest connected region of (map >= threshold), and around the mask."""
+    check_maps(maps, masks)
+    values, truth = maps.cpu().numpy(), boxes(masks.cpu().numpy())
+    result = np.zeros((len(maps), len(thresholds)))
+    touching = ndimage.generate_binary_structure(3, 1) & np.array([0, 1, 0], bool)[:, None, None]  # within an image only
+    for k, threshold in enumerate(np.asarray(thresholds, values.dtype)):
+        regions, _ = ndimage.label(values >= threshold, touching)  # of all images at once, numbered image by image
+        area = np.bincount(regions.ravel())
+        area[0] = 0
+        size = area[regions]
+        most = size.max((1, 2), keepdims=True)
+        # Of several that are equally large the first; regions are numbered from the top.
+        first = np.where(size == most, regions, len(area)).min((1, 2), keepdims=True)
+        largest = (regions == first) & (most > 0)
+        result[:, k] = box_iou(boxes(largest), truth)
+    return torch.from_numpy(result)
+
+
+def boxes(regions: np.ndarray) -> np.ndarray:
+    """``(n, H, W)`` bool -> ``(n, 4)``: top, bottom, left, right (ends not included) around all that is True, or zeros.
+
+    >>> boxes(np.eye(4, dtype=bool)[None, :3]).tolist()
+    [[0, 3, 0, 3]]
+    """
+    ends = []
+    for axis in (2, 1):
+        seen = regions.any(axis)
+        ends += [seen.argmax(1), seen.shape[1] - seen[:, ::-1].argmax(1)]
+    return np.stack(ends, 1) * regions.any((1, 2))[:, None]
+
+
+def box_iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """``(n,)`` IoU of boxes ``(n, 4)``: top, bottom, left, right; 0 where both are empty.
+
+    >>> box_iou(np.array([[0, 2, 0, 2]]), np.array([[1, 3, 0, 2]])).round(3).tolist()
+    [0.333]
+    """
+    overlap = 1
+    for start in (0, 2):
+        below, above = np.maximum(one[:, start], other[:, start]), np.minimum(one[:, start + 1], other[:, start + 1])
+        overlap = overlap * (above - below).clip(0)
+    areas = [(box[:, 1] - box[:, 0]) * (box[:, 3] - box[:, 2]) for box in (one, other)]
+    return overlap / (areas[0] + areas[1] - overlap).clip(1)
 
 
 def best_box_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float], least: float = 0.3) -> Tensor:
@@ -94,8 +177,6 @@ def best_box_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float], leas
     Most are too small to matter: a connected region of a pixels fits no box with a side longer than a, and only boxes of at
     least ``least`` times the mask's box can reach that IoU.
     """
-    from scipy import ndimage
-
     check_maps(maps, masks)
     values, truth = maps.cpu().numpy(), boxes(masks.cpu().numpy())
     size = (truth[:, 1] - truth[:, 0]) * (truth[:, 3] - truth[:, 2])
@@ -133,42 +214,7 @@ def max_box_acc_v2(maps: Tensor, masks: Tensor, steps: int = 25, levels: Sequenc
     return float(np.mean([(ious >= level).double().mean(0).max().item() for level in levels]))
 
 
-def panel(maps: Tensor, masks: Tensor) -> dict:
-    """Every metric by name: ``mask_panel``, "loc_acc_box" at the same levels, "max_box_acc_v2", "pointing".
-
-    >>> maps = torch.tensor([[[0.9, 0.6], [0.2, 0.0]]])
-    >>> found = panel(maps, torch.tensor([[[True, True], [False, False]]]))
-    >>> found["loc_acc"]["0.7"], found["pxap"], found["peak_iou"]
-    (1.0, 1.0, 1.0)
-    """
-    return evaluate(maps, masks, everything=True)[1]["metrics"]
-
-
-def evaluate(maps: Tensor, masks: Tensor, everything: bool = False) -> tuple[LocAcc, dict]:
-    """Loc. Acc. and the other numbers of a set of maps, each computed once.
-
-    Args:
-        maps: ``(n, H, W)`` in [0, 1]. masks: ``(n, H, W)`` bool. everything: also "metrics", see ``panel``; it takes longer.
-    """
-    check_maps(maps, masks)
-    on, off = pixel_counts(maps, masks, torch.arange(STEPS) / STEPS)
-    ious = ious_of_counts(on, off, masks)
-    accuracy, by_box = best_accuracy(ious[:, TEN]), best_accuracy(box_ious(maps, masks))
-    numbers = {
-        "loc_acc": accuracy.value,
-        "threshold": accuracy.threshold,
-        "iou": accuracy.iou,
-        "curve": dict(zip(accuracy.thresholds, accuracy.curve.tolist(), strict=True)),
-        "interval": interval(accuracy.hits),
-        "hits": "".join("01"[hit] for hit in accuracy.hits.tolist()),
-        "loc_acc_box": by_box.value,
-        "threshold_box": by_box.threshold,
-        "pxap": average_precision(on, off, int(masks.sum())),
-    }
-    if everything:
-        numbers["metrics"] = mask_panel(ious, numbers["pxap"]) | {
-            "loc_acc_box": {str(level): (by_box.ious >= level).double().mean(0).max().item() for level in LEVELS},
-            "max_box_acc_v2": max_box_acc_v2(maps, masks),
-            "pointing": pointing(maps, masks),
-        }
-    return accuracy, numbers
+def largest_region(region: np.ndarray) -> np.ndarray:
+    """The largest connected part of a region ``(H, W)`` bool."""
+    parts, count = ndimage.label(region)
+    return parts == np.bincount(parts.ravel())[1:].argmax() + 1 if count else region

@@ -1,4 +1,4 @@
-"""The command line: ``bgnb run``, ``extract``, ``sweep``, ``beside``, ``rerun``, ``check``.
+"""The command line: ``bgnb run``, ``extract``, ``sweep`` and others; each imports what it needs, so that --help is quick.
 
 Results go to files or standard output, all else to standard error.
 """
@@ -6,18 +6,41 @@ Results go to files or standard output, all else to standard error.
 import errno
 import json
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from bgnb.files import InputError, keep_memory, whole_file
-from bgnb.settings import Run
-
-RunOptions = Annotated[Run, tyro.conf.arg(name="")]
+from bgnb.files import InputError, atomic_write
+from bgnb.settings import Machine, Maps, Run, Training
 
 
-def run(options: RunOptions, json: Path | None = None, picture: Path | None = None, baselines: bool = False) -> None:
+@dataclass(frozen=True)
+class PhotoOptions(Machine, Maps, Training):
+    """The parameters of a run that mean something for a person's own photos, with other defaults."""
+
+    size: int = 128
+    """short side of the photos in pixels while they are worked on"""
+    patch: int = 24
+    """side of a patch and of a window in those pixels"""
+    stride: int = 4
+    """pixels from one window to the next"""
+    ratio: float = 2
+    """background patches for each target patch"""
+    epochs: int = 20
+    """passes over the photos"""
+    per_image: tyro.conf.Suppress[int] = 8  # how many photos there are decides that
+
+
+def run(
+    options: Annotated[Run, tyro.conf.arg(name="")],
+    json: Path | None = None,
+    picture: Path | None = None,
+    baselines: bool = False,
+    ceilings: bool = False,
+    metrics: bool = False,
+) -> None:
     """Train, localise and measure on the target images; write one JSON.
 
     Args:
@@ -25,18 +48,22 @@ def run(options: RunOptions, json: Path | None = None, picture: Path | None = No
         json: file for the result; None: standard output.
         picture: PNG file with some photos and their maps.
         baselines: also measure maps that nobody trained.
+        ceilings: also measure what the masks would allow; trains a second network.
+        metrics: measure by all metrics, not by Loc. Acc. and PxAP alone.
     """
+    from bgnb.device import keep_memory
     from bgnb.study.runs import measure
 
+    keep_memory()
     for file in (json, picture):
         check_writable(file)
-    result = measure(options, baselines=baselines)
+    result = measure(options, baselines, ceilings, metrics)
     if picture:
         from bgnb.plots import draw_gallery
 
         threshold = result.accuracy.threshold if result.accuracy else 0.5
         figure = draw_gallery(result.imageset.targets, result.maps, threshold, result.imageset.masks)
-        with whole_file(picture.with_suffix(".png")) as part:
+        with atomic_write(picture.with_suffix(".png")) as part:
             figure.savefig(part)
     write_json(result.numbers, json)
     if json and result.accuracy:
@@ -46,65 +73,59 @@ def run(options: RunOptions, json: Path | None = None, picture: Path | None = No
 
 
 def extract(
+    options: Annotated[PhotoOptions, tyro.conf.arg(name="")],
     targets: Path,
     backgrounds: Path,
     out: Path,
-    size: int = 128,
-    patch: int = 24,
-    stride: int = 4,
-    ratio: float = 2,
-    net: str = "tiny",
-    weights: str | None = None,
-    epochs: int = 20,
-    seed: int = 0,
     threshold: float | None = None,
-    device: str = "auto",
 ) -> None:
     """Cut the target out of your own photos: no masks needed, any size and orientation.
 
     Args:
+        options: the parameters of the training and the maps.
         targets: folder of photos that contain what you look for.
         backgrounds: folder of photos that do not, of the same kind of place.
         out: folder for NAME_map.png, NAME_cutout.png and extract.json.
-        size: short side of the photos in pixels while they are worked on.
-        patch: side of a patch and of a window in those pixels.
-        stride: pixels from one window to the next.
-        ratio: background patches for each target patch.
-        net: tiny, vgg16, vgg16_bn or resnet50.
-        weights: None: from scratch; a torchvision name; or a .safetensors file.
-        epochs: passes over the photos.
-        seed: decides everything random.
         threshold: map threshold; None: chosen from the maps alone.
-        device: auto, cpu, cuda, mps.
     """
-    from bgnb.photos.extraction import extract as extract_photos
+    from bgnb.device import keep_memory
+    from bgnb.photos import extract as extract_photos
 
-    options = Run(
-        size=size, patch=patch, stride=stride, ratio=ratio, net=net, weights=weights, epochs=epochs, seed=seed, device=device
-    )
-    report = extract_photos(targets, backgrounds, out, options, threshold)
+    keep_memory()
+    report = extract_photos(targets, backgrounds, out, Run(**asdict(options)), threshold)
     say(f"{out}: {len(report['photos'])} maps and cut-outs, map threshold {report['threshold']} ({report['threshold_from']})")
     if "warning" in report:
         say(f"warning: {report['warning']}")
 
 
-def sweep(grid: tyro.conf.Positional[Path], out: Path | None = None, jobs: int = 2, into: Path | None = None) -> None:
+def sweep(
+    grid: tyro.conf.Positional[str | None] = None,
+    list: bool = False,
+    out: Path | None = None,
+    jobs: int = 2,
+    into: Path | None = None,
+) -> None:
     """Measure every combination of a grid and print its table.
 
     Args:
-        grid: YAML file: each parameter of a run with one value or a list of values.
-        out: file that collects the results, a JSON a line; what is in it is not measured again; None: beside the grid.
+        grid: a name (see --list), or a YAML file: each parameter of a run with one value or a list of values.
+        list: print the names of the grids that come with bgnb, and end.
+        out: file that collects the results, a JSON a line; what is in it is not measured again; None: GRID.jsonl, here.
         jobs: runs at a time, each on its share of the cores.
         into: Markdown file in which the table replaces what stands between <!-- GRID's name --> and <!-- end -->.
     """
-    from bgnb.study.sweeps import put_into, table
-    from bgnb.study.sweeps import sweep as sweep_grid
+    from bgnb.study import sweeps, tables
 
-    out = out or grid.with_suffix(".jsonl")
+    if list or grid is None:
+        for name, words in sweeps.grids().items():
+            print(f"{name:24} {words}")
+        return
+    name = Path(grid).stem
+    out = out or Path(f"{name}.jsonl")
     check_writable(out)
-    text = table(sweep_grid(grid, out, jobs))
+    text = tables.render(sweeps.sweep(grid, out, jobs))
     if into:
-        put_into(into, grid.stem, text)
+        tables.put_into(into, name, text)
     print(text)
 
 
@@ -114,19 +135,19 @@ def beside(
     """Print two sweeps' results in one table, left / right, for the runs that both have measured.
 
     Args:
-        left: results of a sweep, a JSON a line. right: those of another, of other photos, say.
+        left: results of a sweep, a JSON a line.
+        right: those of another, of other photos, say.
         name: the table replaces what stands between <!-- NAME --> and <!-- end -->.
         into: Markdown file in which it does so.
     """
-    from bgnb.study.sweeps import beside as side_by_side
-    from bgnb.study.sweeps import put_into, read_results
+    from bgnb.study import sweeps, tables
 
     for path in (left, right):
         if not path.exists():
             raise InputError(f"{path}: there is no such file")
-    text = side_by_side(read_results(left), read_results(right))
+    text = tables.beside(sweeps.read_results(left), sweeps.read_results(right))
     if into:
-        put_into(into, name, text)
+        tables.put_into(into, name, text)
     print(text)
 
 
@@ -158,13 +179,72 @@ def check() -> None:
     sys.exit(0 if ready else 1)
 
 
+def classroom(
+    notebooks: tyro.conf.Positional[Path] = Path("notebooks"),
+    out: Path = Path("out/student"),
+    serve: bool = False,
+    port: int = 8866,
+    token: str | None = None,
+    ip: str = "0.0.0.0",
+    preheat: tuple[str, ...] = ("01", "02", "03"),
+) -> None:
+    """Write copies of the lessons without solutions, and serve them to a class with Voila.
+
+    Args:
+        notebooks: folder of the lessons.
+        out: folder for the copies.
+        serve: also serve them, until Ctrl-C.
+        port: where they are served.
+        token: part of the address that keeps others out; None: drawn anew.
+        ip: address to listen on; 127.0.0.1 is this machine alone.
+        preheat: numbers of the lessons that are kept ready for the next visitor, a kernel each.
+    """
+    from secrets import token_urlsafe
+
+    from bgnb.lessons import classroom
+
+    print(f"{len(classroom.write_copies(notebooks, out))} lessons without solutions: {out}", flush=True)
+    if serve:
+        classroom.serve(out, port, token or token_urlsafe(9), ip, [*preheat])
+
+
+def times(notebooks: tyro.conf.Positional[Path] = Path("notebooks"), once: bool = False, into: Path | None = None) -> None:
+    """Run every lesson twice, with an empty cache and with a full one, and print how long each took.
+
+    Args:
+        notebooks: folder of the lessons.
+        once: run them a single time.
+        into: Markdown file in which the table replaces what stands between <!-- times --> and <!-- end -->.
+    """
+    from bgnb.device import describe, pick_device
+    from bgnb.lessons.times import times as measure
+    from bgnb.study.tables import markdown, put_into
+
+    text = f"{markdown(measure(notebooks, once))}\n\nOn {describe(pick_device())}."
+    if into:
+        put_into(into, "times", text)
+    print(text)
+
+
+def scenes(out: Path = Path("figures")) -> None:
+    """Draw the contact sheet of the scenes and the picture of their dials.
+
+    Args:
+        out: folder for scenes.jpg and scenes_dials.jpg.
+    """
+    from bgnb.scenes.sheets import write_sheets
+
+    for file in write_sheets(out):
+        say(f"wrote {file}")
+
+
 def check_writable(path: Path | None) -> None:
     """InputError now rather than after minutes of training, where a file cannot be written."""
     if path is None:
         return
     if path.is_dir():
         raise InputError(f"{path}: is a folder, a file is needed")
-    with whole_file(path.parent / f"{path.name}.try") as part:
+    with atomic_write(path.parent / f"{path.name}.try") as part:
         part.write_text("")
     (path.parent / f"{path.name}.try").unlink(missing_ok=True)
 
@@ -175,7 +255,7 @@ def write_json(numbers: dict, path: Path | None) -> None:
     if path is None:
         print(text)
         return
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_text(text + "\n")
 
 
@@ -185,10 +265,10 @@ def say(line: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of ``bgnb``: exit status 0, or 2 with one line that names what was wrong."""
-    keep_memory()
+    commands = (run, extract, sweep, beside, rerun, check, classroom, times, scenes)
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {"run": run, "extract": extract, "sweep": sweep, "beside": beside, "rerun": rerun, "check": check},
+            {command.__name__: command for command in commands},
             prog="bgnb",
             args=arguments,
             description="Find an animal in photos with nothing but image-level labels.",

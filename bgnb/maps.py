@@ -1,16 +1,107 @@
-"""Class activation maps (Zhou et al., CVPR 2016): with one logit, the map before the mean is the map."""
+"""Maps of the target: window scores to targetness (paper, Sec. 3.2 and Eq. 1), or a class activation map (Zhou et al., 2016)."""
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from bgnb.files import autocast, compute_dtype, progress
+from bgnb.device import autocast, compute_dtype, evaluating
+from bgnb.files import InputError, choose, progress_bar
 from bgnb.networks import Network
+from bgnb.patches import check_patch
+from bgnb.settings import OVERLAPS, Run
+from bgnb.windows import score_windows, starts
 
 PIXELS = {"cpu": 2**19, "cuda": 2**24, "mps": 2**22}  # that go through the network at a time
+FLAT = 1e-5  # a map whose values differ by less than this (rounding) shows nothing and becomes 0 everywhere
 
 
-def class_map(model: Network, images: Tensor, precision: str = "fp32", show: bool = False) -> Tensor:
+def localise(model: Network, images: Tensor, run: Run, progress: bool = False) -> Tensor:
+    """Targetness ``(n, H, W)`` of images ``(n, 3, H, W)``: ``score_windows`` and ``targetness`` as ``run`` says, or the CAM."""
+    images, run = images.to(next(model.parameters()).device), run.resolved()
+    if run.image_level:
+        return min_max(upsample(class_map(model, images, run.precision, progress), tuple(images.shape[2:])))
+    scores = score_windows(model, images, run.patch, run.stride, precision=run.precision, progress=progress)
+    return targetness(scores, run.patch, run.stride, tuple(images.shape[2:]), run.overlap)
+
+
+def targetness(scores: Tensor, patch: int, stride: int, size: int | tuple[int, int], overlap: str = "average") -> Tensor:
+    """From the windows' backgroundness to a map of the target (paper, Sec. 3.2 and Eq. 1; docs/protocol.md, rows 1 and 2).
+
+    Args:
+        scores: ``(n, rows, columns)`` backgroundness in [0, 1].
+        patch, stride: of the windows. size: side, or (height, width), of the images.
+        overlap: "average" over the windows that cover a pixel, or "add" them as the paper's letter says. Where *add* has
+            fewer windows, at the border, it sees less target: a constant classifier already draws an object in the middle.
+
+    Returns:
+        ``(n, H, W)`` in [0, 1]: 1 - backgroundness, merged over the windows of each pixel, scaled to 0 ... 1 per image.
+
+    >>> constant = torch.full((1, 7, 7), 0.5)
+    >>> targetness(constant, 16, 8, 64).max().item(), targetness(constant, 16, 8, 64, overlap="add").max().item()
+    (0.0, 1.0)
+    """
+    side = cell_side(patch, stride, size)
+    return enlarge(min_max(merge_windows(1 - scores, patch, stride, size, overlap, side)), side)
+
+
+def merge_windows(
+    values: Tensor, patch: int, stride: int, size: int | tuple[int, int], overlap: str = "average", cell: int = 1
+) -> Tensor:
+    """Give every pixel the mean ("average") or the sum ("add") of the windows that cover it.
+
+    Both are two small matrix products, because windows lie on a grid: ``rows^T @ values @ columns``.
+
+    Args:
+        values: ``(n, rows, columns)``, as ``score_windows`` lays them out.
+        size: side, or (height, width), of the images in pixels.
+        cell: compute one pixel of every ``cell`` in each direction.
+
+    Returns:
+        ``(n, H / cell, W / cell)`` float32, not normalised.
+    """
+    choose("overlap", overlap, OVERLAPS)
+    covers = []
+    for length, count in zip((size, size) if isinstance(size, int) else size, values.shape[1:], strict=True):
+        check_patch(patch, length, length)
+        begin = torch.tensor(starts(length, patch, stride), device=values.device)
+        if len(begin) != count:
+            raise InputError(
+                f"scores: {count} windows along a side, but {length} pixels hold {len(begin)} (patch {patch}, stride {stride})"
+            )
+        pixel = torch.arange(0, length, cell, device=values.device)[:, None]
+        cover = ((begin <= pixel) & (pixel < begin + patch)).float()  # (pixels, windows)
+        covers.append(cover / cover.sum(1, keepdim=True) if overlap == "average" else cover)
+    return covers[0] @ values.float() @ covers[1].T
+
+
+def cell_side(patch: int, stride: int, size: int | tuple[int, int]) -> int:
+    """Side of the squares of pixels that the same windows cover: the stride where it divides patch and image, else 1.
+
+    >>> cell_side(48, 8, 256), cell_side(50, 8, 256)
+    (8, 1)
+    """
+    sides = (size, size) if isinstance(size, int) else size
+    return stride if all(length % stride == 0 for length in (patch, *sides)) else 1
+
+
+def enlarge(maps: Tensor, side: int) -> Tensor:
+    """Every value of ``(n, h, w)`` becomes a square of ``side`` pixels: ``(n, h side, w side)``."""
+    n, height, width = maps.shape
+    return maps[:, :, None, :, None].expand(n, height, side, width, side).reshape(n, height * side, width * side)
+
+
+def min_max(maps: Tensor) -> Tensor:
+    """Min-max each map to [0, 1] (paper, Eq. 1); a flat one, which shows nothing, becomes 0.
+
+    >>> min_max(torch.tensor([[[2.0, 3.0, 4.0]], [[5.0, 5.0, 5.0]]])).tolist()
+    [[[0.0, 0.5, 1.0]], [[0.0, 0.0, 0.0]]]
+    """
+    low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+    flat = high - low <= FLAT * high.abs()
+    return torch.where(flat, 0.0, (maps - low) / (high - low).masked_fill(flat, 1.0))
+
+
+def class_map(model: Network, images: Tensor, precision: str = "fp32", progress: bool = False) -> Tensor:
     """Signed CAM of the target ``(n, h, w)`` float32, as coarse as the feature map; its mean is minus the logit, exactly.
 
     The head is a 1x1 convolution with one channel: its value at a place is what that place says for background. Nothing
@@ -20,20 +111,15 @@ def class_map(model: Network, images: Tensor, precision: str = "fp32", show: boo
         images: ``(n, 3, H, W)`` uint8, any H and W. precision: "fp32", "bf16" or "auto".
 
     >>> from bgnb.networks import build
-    >>> model, images = build("tiny", 24, whole=True).eval(), torch.randint(0, 256, (2, 3, 48, 80), dtype=torch.uint8)
+    >>> model, images = build("tiny", 24, image_level=True).eval(), torch.randint(0, 256, (2, 3, 48, 80), dtype=torch.uint8)
     >>> maps = class_map(model, images)
     >>> maps.shape, torch.allclose(maps.mean((1, 2)), -model(images))
     (torch.Size([2, 6, 10]), True)
     """
-    was_training = model.training
-    model.eval()
     at_once = max(1, PIXELS.get(images.device.type, PIXELS["cpu"]) // images[0, 0].numel())
-    try:
-        with torch.no_grad(), autocast(images.device, compute_dtype(images.device, precision)):
-            starts = progress(range(0, len(images), at_once), "maps", show)
-            return -torch.cat([model.logit_map(images[start : start + at_once]) for start in starts])
-    finally:
-        model.train(was_training)
+    with evaluating(model), autocast(images.device, compute_dtype(images.device, precision)):
+        bar = progress_bar(range(0, len(images), at_once), "maps", progress)
+        return -torch.cat([model.logit_map(images[start : start + at_once]) for start in bar])
 
 
 def upsample(maps: Tensor, size: tuple[int, int], mode: str = "bicubic") -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from bgnb.data import ImageSet
 from bgnb.files import InputError
 from bgnb.networks import Network
-from bgnb.patches import LINE, Crops, box_share
+from bgnb.patches import MIN_FRACTION, Crops, box_share
 
 REFERENCE_SIDE = 224  # of the pictures for which HaS gives its cells in pixels
 
@@ -24,11 +24,10 @@ REFERENCE_SIDE = 224  # of the pictures for which HaS gives its cells in pixels
 class Method:
     """Background learning: patches, and no hook does anything.
 
-    ``whole`` says whether a batch holds whole images; ``batch_size`` is how many (the paper's 512 patches or 64 images).
+    ``image_level`` says whether a batch holds whole images.
     """
 
-    whole: ClassVar[bool] = False
-    batch_size: ClassVar[int] = 512
+    image_level: ClassVar[bool] = False
 
     def start(self, model: Network, images: Tensor, generator: torch.Generator) -> list:
         """Called once, before the first batch, with all pictures ``(N, H, W, 3)`` uint8; may hook itself into the network.
@@ -37,7 +36,7 @@ class Method:
         """
         return []
 
-    def told(self, crops: Crops, imageset: ImageSet, patch: int) -> Tensor:
+    def training_labels(self, crops: Crops, imageset: ImageSet, patch: int) -> Tensor:
         """``(n,)`` the labels that training is told: those of the images."""
         return crops.label
 
@@ -50,20 +49,20 @@ class Method:
 class TrueLabels(Method):
     """A ceiling, no method: patches labelled by the masks, P against F and N, as nobody without masks could."""
 
-    def told(self, crops: Crops, imageset: ImageSet, patch: int) -> Tensor:
+    def training_labels(self, crops: Crops, imageset: ImageSet, patch: int) -> Tensor:
         if imageset.masks is None:
             raise InputError("true labels: these pictures have no masks")
         of_target = crops.label == 0
         masks = imageset.masks.to(crops.label.device)
         share = box_share(masks, crops.image.where(of_target, 0), crops.top, crops.left, patch)
-        return 1 - (of_target & (share >= LINE)).long()
+        return 1 - (of_target & (share >= MIN_FRACTION)).long()
 
 
 @dataclass
 class CAM(Method):
     """Class activation map (Zhou et al., CVPR 2016): train on whole images, look at the map before the mean."""
 
-    whole, batch_size = True, 64
+    image_level = True
 
 
 @dataclass
@@ -180,4 +179,4 @@ def mix_box(height: int, width: int, keep: float, rng: np.random.Generator) -> t
     return *(int(e) for e in ends[0]), *(int(e) for e in ends[1])
 
 
-METHODS = {"background": Method, "cam": CAM, "adl": ADL, "has": HaS, "cutmix": CutMix}
+CLASSES = {"background": Method, "cam": CAM, "adl": ADL, "has": HaS, "cutmix": CutMix}

@@ -1,4 +1,4 @@
-"""How well maps agree with masks: IoU at every threshold in one pass, Loc. Acc., PxAP, and intervals."""
+"""How well maps agree with masks: IoU at every threshold in one pass, Loc. Acc., PxAP."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bgnb.files import InputError, choose
+from bgnb.files import InputError
 
 THRESHOLDS = tuple(round(0.05 + 0.1 * step, 2) for step in range(10))  # docs/protocol.md, row 4
 
@@ -82,60 +82,21 @@ def mask_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float] = THRESHO
     return ious_of_counts(*pixel_counts(maps, masks, thresholds), masks)
 
 
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """IoU of two regions ``(H, W)`` bool; 0 where both are empty.
+
+    >>> overlap(np.array([[True, True, False]]), np.array([[False, True, True]]))
+    0.3333333333333333
+    """
+    return float((one & other).sum() / max(1, (one | other).sum()))
+
+
 def ious_of_counts(on: Tensor, off: Tensor, masks: Tensor) -> Tensor:
     """``(n, K)`` float64 IoU from ``pixel_counts``."""
     return on / (masks.sum((1, 2))[:, None] + off).clamp(min=1).double()
 
 
-def box_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float] = THRESHOLDS) -> Tensor:
-    """``(n, K)`` float64 IoU of boxes: around the largest connected region of (map >= threshold), and around the mask."""
-    from scipy import ndimage
-
-    check_maps(maps, masks)
-    values, truth = maps.cpu().numpy(), boxes(masks.cpu().numpy())
-    result = np.zeros((len(maps), len(thresholds)))
-    touching = ndimage.generate_binary_structure(3, 1) & np.array([0, 1, 0], bool)[:, None, None]  # within an image only
-    for k, threshold in enumerate(np.asarray(thresholds, values.dtype)):
-        regions, _ = ndimage.label(values >= threshold, touching)  # of all images at once, numbered image by image
-        area = np.bincount(regions.ravel())
-        area[0] = 0
-        size = area[regions]
-        most = size.max((1, 2), keepdims=True)
-        # Of several that are equally large the first; regions are numbered from the top.
-        first = np.where(size == most, regions, len(area)).min((1, 2), keepdims=True)
-        largest = (regions == first) & (most > 0)
-        result[:, k] = box_iou(boxes(largest), truth)
-    return torch.from_numpy(result)
-
-
-def boxes(regions: np.ndarray) -> np.ndarray:
-    """``(n, H, W)`` bool -> ``(n, 4)``: top, bottom, left, right (ends not included) around all that is True, or zeros.
-
-    >>> boxes(np.eye(4, dtype=bool)[None, :3]).tolist()
-    [[0, 3, 0, 3]]
-    """
-    ends = []
-    for axis in (2, 1):
-        seen = regions.any(axis)
-        ends += [seen.argmax(1), seen.shape[1] - seen[:, ::-1].argmax(1)]
-    return np.stack(ends, 1) * regions.any((1, 2))[:, None]
-
-
-def box_iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """``(n,)`` IoU of boxes ``(n, 4)``: top, bottom, left, right; 0 where both are empty.
-
-    >>> box_iou(np.array([[0, 2, 0, 2]]), np.array([[1, 3, 0, 2]])).round(3).tolist()
-    [0.333]
-    """
-    overlap = 1
-    for start in (0, 2):
-        below, above = np.maximum(one[:, start], other[:, start]), np.minimum(one[:, start + 1], other[:, start + 1])
-        overlap = overlap * (above - below).clip(0)
-    areas = [(box[:, 1] - box[:, 0]) * (box[:, 3] - box[:, 2]) for box in (one, other)]
-    return overlap / (areas[0] + areas[1] - overlap).clip(1)
-
-
-def loc_acc(maps: Tensor, masks: Tensor, iou: float = 0.4, thresholds: Sequence[float] = THRESHOLDS, by: str = "mask") -> LocAcc:
+def loc_acc(maps: Tensor, masks: Tensor, iou: float = 0.4, thresholds: Sequence[float] = THRESHOLDS) -> LocAcc:
     """Share of images whose target is found: IoU(map >= threshold, mask) >= ``iou`` (paper, Sec. 4).
 
     How the text is read: docs/protocol.md, rows 4 and 5.
@@ -145,7 +106,6 @@ def loc_acc(maps: Tensor, masks: Tensor, iou: float = 0.4, thresholds: Sequence[
         masks: ``(n, H, W)`` bool.
         iou: in (0, 1]; the paper's 0.40.
         thresholds: increasing map thresholds; one serves all images, the best is reported (the lowest of equals).
-        by: "mask", or "box": boxes around the map's largest region and around the mask.
 
     Raises:
         InputError: shapes that differ, thresholds that do not increase.
@@ -155,11 +115,10 @@ def loc_acc(maps: Tensor, masks: Tensor, iou: float = 0.4, thresholds: Sequence[
     >>> found.value, found.threshold, found.curve.tolist()
     (1.0, 0.8, [0.0, 0.0, 1.0])
     """
-    choose("by", by, ("mask", "box"))
     if not 0 < iou <= 1:
         raise InputError(f"iou {iou}: must lie in (0, 1]")
     thresholds = tuple(float(t) for t in thresholds)
-    return best_accuracy((mask_ious if by == "mask" else box_ious)(maps, masks, thresholds), thresholds, iou)
+    return best_accuracy(mask_ious(maps, masks, thresholds), thresholds, iou)
 
 
 def best_accuracy(ious: Tensor, thresholds: Sequence[float] = THRESHOLDS, iou: float = 0.4) -> LocAcc:
@@ -219,19 +178,3 @@ def average_precision(on: Tensor, off: Tensor, total: int) -> float:
     precision, recall = on / (on + off).clamp(min=1), on / max(1, total)
     gained = recall - torch.cat([recall[1:], recall.new_zeros(1)])
     return (precision * gained).sum().item()
-
-
-def interval(values: Tensor | np.ndarray | Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
-    """Bootstrap interval of a mean: what it would be, had other images (or seeds) been drawn.
-
-    >>> low, high = interval([0, 1] * 50)
-    >>> 0.38 < low < 0.42 and 0.58 < high < 0.62
-    True
-    """
-    from scipy.stats import bootstrap
-
-    values = np.asarray(values, float)
-    if len(values) < 2 or (values == values[0]).all():
-        return float(values.mean()), float(values.mean())
-    drawn = bootstrap((values,), np.mean, confidence_level=confidence, method="percentile", n_resamples=2000, rng=0)
-    return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)

@@ -37,6 +37,11 @@ class Network(nn.Module):
         """``(n, 3, H, W)`` -> ``(n, h, w)`` float32: what each place of the feature map adds to the logit, times h w."""
         return self.head(self.trunk(self.normalise(pixels)))[:, 0].float()
 
+    def features(self, pixels: Tensor) -> Tensor:
+        """``(n, 3, H, W)`` -> ``(n, C, h, w)`` float32, without gradients: what the head sees."""
+        with torch.no_grad():
+            return self.trunk(self.normalise(pixels)).float()
+
     def folded(self) -> "Network":
         """The same function for inference, batch norms folded into the convolutions before them; for evaluation mode.
 
@@ -64,7 +69,7 @@ class Network(nn.Module):
         return torch.addcmul(shift, rows, scale).unflatten(1, (height, width, 3)).permute(0, 3, 1, 2)
 
 
-def whole_tiny() -> Network:
+def tiny_for_images() -> Network:
     """``tiny`` for whole images: seven 3x3 convolutions with padding, 290,000 weights.
 
     Its step is 8 and its receptive field 66 pixels, so that a place of its map sees more than a patch. It pools early, since
@@ -101,17 +106,17 @@ def vgg16(patch: int, weights: str | None = None, batch_norm: bool = False) -> N
     return Network(make(weights=weights).features[:-1], 512, step=16, padding=True)
 
 
-def resnet50(patch: int, weights: str | None = None, whole: bool = False) -> Network:
+def resnet50(patch: int, weights: str | None = None, image_level: bool = False) -> Network:
     """torchvision's ResNet50 without its classifier; for whole images its last group does not halve the map (step 16)."""
     from torchvision import models
 
     layers = list(models.resnet50(weights=weights).children())[:-2]
-    if whole:
+    if image_level:
         layers[-1][0].conv2.stride = layers[-1][0].downsample[0].stride = (1, 1)
-    return Network(nn.Sequential(*layers), 2048, step=16 if whole else 32, padding=True)
+    return Network(nn.Sequential(*layers), 2048, step=16 if image_level else 32, padding=True)
 
 
-def build(net: str, patch: int, weights: str | None = None, seed: int = 0, whole: bool = False) -> Network:
+def build(net: str, patch: int, weights: str | None = None, seed: int = 0, image_level: bool = False) -> Network:
     """A new network.
 
     Args:
@@ -120,7 +125,7 @@ def build(net: str, patch: int, weights: str | None = None, seed: int = 0, whole
         weights: None = from scratch; a torchvision name such as "IMAGENET1K_V1", which torchvision downloads; or a
             ``.safetensors`` file, of a whole Network (``save``) or of torchvision's own names.
         seed: of the random weights. The global random state is left as it was.
-        whole: for whole images, not patches: a map of step 8 (tiny) or 16; ``patch`` then plays no part.
+        image_level: for whole images, not patches: a map of step 8 (tiny) or 16; ``patch`` then plays no part.
 
     Raises:
         InputError: unknown network, patch too small, weights that do not fit.
@@ -138,9 +143,9 @@ def build(net: str, patch: int, weights: str | None = None, seed: int = 0, whole
         torch.manual_seed(seed)
         try:
             if net == "tiny":
-                network = whole_tiny() if whole else tiny(patch)
+                network = tiny_for_images() if image_level else tiny(patch)
             elif net == "resnet50":
-                network = resnet50(patch, named, whole)
+                network = resnet50(patch, named, image_level)
             else:
                 network = vgg16(patch, named, batch_norm=net == "vgg16_bn")
         except (KeyError, ValueError):

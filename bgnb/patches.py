@@ -10,7 +10,7 @@ from torch import Tensor
 from bgnb.data import ImageSet
 from bgnb.files import InputError
 
-LINE = 0.10  # a patch of a target image is P if at least this share of its pixels is target (paper, Sec. 4.2)
+MIN_FRACTION = 0.10  # a patch of a target image is P if at least this share of its pixels is target (paper, Sec. 4.2)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Patches:
         label: ``(n,)`` int64, what training is told: 1 = cut from a background image, 0 = cut from a target image.
         image, top, left: ``(n,)`` int64, see ``Crops``.
         target_fraction: ``(n,)`` float32 share of target pixels, 0 in background images; None without masks.
-        line: the share from which a patch counts as showing the target.
+        min_fraction: the share from which a patch counts as showing the target.
     """
 
     pixels: Tensor
@@ -54,28 +54,47 @@ class Patches:
     top: Tensor
     left: Tensor
     target_fraction: Tensor | None
-    line: float = LINE
+    min_fraction: float = MIN_FRACTION
 
     @cached_property
     def kind(self) -> np.ndarray | None:
         """``(n,)`` array of "P", "F" and "N": see ``kinds``; None without masks."""
-        return None if self.target_fraction is None else kinds(self.label, self.target_fraction, self.line)
+        return None if self.target_fraction is None else kinds(self.label, self.target_fraction, self.min_fraction)
+
+    @property
+    def known_kind(self) -> np.ndarray:
+        """``kind``, or without masks "T" (P or F) for all patches of target images."""
+        return np.where(self.label.cpu().numpy() == 1, "N", "T") if self.kind is None else self.kind
 
     def __len__(self) -> int:
         return len(self.label)
 
 
-def kinds(label: Tensor, target_fraction: Tensor, line: float = LINE) -> np.ndarray:
+def kinds(label: Tensor, target_fraction: Tensor, min_fraction: float = MIN_FRACTION) -> np.ndarray:
     """What patches really are (paper, Sec. 3.1).
 
     **P** shows the target and is labelled target; **F** shows none but is labelled target, because its image is: label
-    noise; **N** is cut from a background image. The default ``line`` is 10 % of the patch's pixels.
+    noise; **N** is cut from a background image. The default ``min_fraction`` is 10 % of the patch's pixels.
 
     >>> kinds(torch.tensor([0, 0, 1]), torch.tensor([0.5, 0.05, 0.0]))
     array(['P', 'F', 'N'], dtype='<U1')
     """
-    shows = (target_fraction >= line).cpu().numpy()
+    shows = (target_fraction >= min_fraction).cpu().numpy()
     return np.where(label.cpu().numpy() == 1, "N", np.where(shows, "P", "F"))
+
+
+def noise_rate(patches: Patches, min_fraction: float | None = None) -> float:
+    """Label-noise rate: the share of F among the patches of target images; no number without masks or patches.
+
+    >>> zeros = torch.zeros(4, dtype=torch.int64)
+    >>> patches = Patches(torch.zeros(4, 3, 8, 8), zeros, zeros, zeros, zeros, torch.tensor([0.0, 0.05, 0.2, 0.9]))
+    >>> noise_rate(patches), noise_rate(patches, min_fraction=0.5)
+    (0.5, 0.75)
+    """
+    if patches.target_fraction is None:
+        return float("nan")
+    limit = patches.min_fraction if min_fraction is None else min_fraction
+    return (patches.target_fraction[patches.label == 0] < limit).float().mean().item()
 
 
 def draw_crops(
@@ -116,7 +135,7 @@ def sample_patches(
     per_image: int = 8,
     ratio: float = 1,
     generator: torch.Generator | int = 0,
-    line: float = LINE,
+    min_fraction: float = MIN_FRACTION,
 ) -> Patches:
     """Cut random patches; each inherits the label of its image (paper, Sec. 3.1 and 4.1).
 
@@ -126,7 +145,7 @@ def sample_patches(
         per_image: patches from every target image.
         ratio: background patches for each target patch, > 0: the paper's 1, 2 or 4.
         generator: a CPU ``torch.Generator``, which moves on, or a seed.
-        line: share of target pixels from which a patch is P rather than F.
+        min_fraction: share of target pixels from which a patch is P rather than F.
 
     Returns:
         Patches, targets first, on the device where the images lie.
@@ -140,13 +159,13 @@ def sample_patches(
     (torch.Size([36, 3, 24, 24]), 24)
     """
     crops = draw_crops(imageset, size, per_image, ratio, generator).to(imageset.targets.device)
-    pixels = cut(pool(imageset), pool_index(crops, len(imageset.targets)), crops.top, crops.left, size)
+    pixels = crop(pool(imageset), pool_index(crops, len(imageset.targets)), crops.top, crops.left, size)
     fraction = None
     if imageset.masks is not None:
         of_target = crops.label == 0
         inside = box_share(imageset.masks, crops.image.where(of_target, 0), crops.top, crops.left, size)
         fraction = inside.where(of_target, 0)
-    return Patches(pixels, crops.label, crops.image, crops.top, crops.left, fraction, line)
+    return Patches(pixels, crops.label, crops.image, crops.top, crops.left, fraction, min_fraction)
 
 
 def pool(imageset: ImageSet) -> Tensor:
@@ -159,11 +178,11 @@ def pool_index(crops: Crops, n_targets: int) -> Tensor:
     return crops.image + crops.label * n_targets
 
 
-def cut(images: Tensor, image: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
+def crop(images: Tensor, image: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
     """Cut n patches in one gather: ``(N, H, W, 3)`` -> ``(n, 3, size, size)`` of the same dtype, channels last in memory.
 
     >>> images = torch.arange(2 * 4 * 4 * 3, dtype=torch.uint8).view(2, 4, 4, 3)
-    >>> patch = cut(images, torch.tensor([1]), torch.tensor([2]), torch.tensor([0]), 2)
+    >>> patch = crop(images, torch.tensor([1]), torch.tensor([2]), torch.tensor([0]), 2)
     >>> torch.equal(patch[0], images[1, 2:4, 0:2].permute(2, 0, 1))
     True
     """

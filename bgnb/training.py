@@ -2,9 +2,8 @@
 
 import json
 import math
-import warnings
-from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,12 +12,12 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bgnb.data import ImageSet
-from bgnb.files import InputError, autocast, compute_dtype, key, load_tensors, pick_device, progress, save_tensors
-from bgnb.methods import METHODS, Method
+from bgnb.device import autocast, compute_dtype, graphed, pick_device
+from bgnb.files import InputError, cache_folder, key, load_tensors, progress_bar, save_tensors
+from bgnb.methods import CLASSES, Method
 from bgnb.networks import Network, build
-from bgnb.patches import cut, draw_crops, pool, pool_index
-from bgnb.settings import METHODS as UNITS
-from bgnb.settings import Run, Training, names
+from bgnb.patches import crop, draw_crops, pool, pool_index
+from bgnb.settings import METHODS, Run, Training, names, values_of
 
 VERSION = 1  # raise it when the same run should give another network
 
@@ -28,7 +27,7 @@ def fit(
     run: Run,
     checkpoint: str | Path | None = None,
     every: int = 10,
-    show: bool = True,
+    progress: bool = True,
     on_epoch: Callable[[int, Network, float], None] | None = None,
     method: Method | None = None,
 ) -> Network:
@@ -39,7 +38,7 @@ def fit(
         run: every parameter, see ``Run``.
         checkpoint: a file that is renewed every ``every`` epochs, and from which a later call with the same run goes on,
             to the same result bit for bit (on the same machine). A run with more epochs goes on where a shorter one ended.
-        show: a bar with the epoch's loss and the time left.
+        progress: a bar with the epoch's loss and the time left.
         on_epoch: called after every epoch with its number (from 1), the network (in training mode) and the mean loss.
         method: the method with other settings than its own defaults, ``ADL(placement="reference")`` say.
 
@@ -52,15 +51,15 @@ def fit(
 
     >>> from bgnb import load
     >>> pictures = load(size=64, images=4, progress=False)
-    >>> model = fit(pictures, Run(size=64, patch=24, epochs=2), show=False)
+    >>> model = fit(pictures, Run(size=64, patch=24, epochs=2), progress=False)
     >>> len(model.losses)
     2
     """
     run, device = run.resolved(), pick_device(run.device)
     dtype = compute_dtype(device, run.precision)
-    given, method = method, method or METHODS[run.method]()
-    if method.whole != run.image_level:
-        raise InputError(f"method {type(method).__name__}: does not train on {UNITS[run.method].unit}, as {run.method} does")
+    given, method = method, method or CLASSES[run.method]()
+    if method.image_level != run.image_level:
+        raise InputError(f"method {type(method).__name__}: does not train on {METHODS[run.method].unit}, as {run.method} does")
     model = build(run.net, run.patch, run.weights, run.seed, run.image_level).to(device)
     optimiser = torch.optim.SGD(
         model.parameters(), run.lr, run.momentum, weight_decay=run.weight_decay, fused=device.type in ("cpu", "cuda")
@@ -69,8 +68,8 @@ def fit(
     images = pool(imageset.to(device))
     hooks = method.start(model, images, generator)
     pictures = key(imageset.targets, imageset.backgrounds, repr(given)) if checkpoint else ""
-    losses = resume(checkpoint, run, pictures, model, optimiser, generator) if checkpoint else []
-    bar = progress(range(len(losses), run.epochs_run), "training", show, initial=len(losses), total=run.epochs_run)
+    losses = load_checkpoint(checkpoint, run, pictures, model, optimiser, generator) if checkpoint else []
+    bar = progress_bar(range(len(losses), run.epochs_run), "training", progress, initial=len(losses), total=run.epochs_run)
     weight = None if run.background_weight == 1 else torch.tensor(float(run.background_weight), device=device)
     scale = (1 + run.ratio) / (1 + run.ratio * run.background_weight)  # keeps the mean weight, and so the step, at 1
     model.train()
@@ -91,22 +90,22 @@ def fit(
         crops = draw_crops(imageset, size, per_image, run.ratio, generator if run.redraw else run.seed)
         crops = crops[torch.randperm(len(crops), generator=generator)].to(device)
         image = pool_index(crops, len(imageset.targets))
-        told = method.told(crops, imageset, run.patch)
+        labels = method.training_labels(crops, imageset, run.patch)
         total = torch.zeros((), device=device)
         for start in range(0, len(crops), run.batch):
             part = slice(start, start + run.batch)
             if run.image_level:
                 pixels = images[image[part]].permute(0, 3, 1, 2)
             else:
-                pixels = cut(images, image[part], crops.top[part], crops.left[part], run.patch)
-            pixels, label = method.batch(pixels, told[part].float(), generator)
+                pixels = crop(images, image[part], crops.top[part], crops.left[part], run.patch)
+            pixels, label = method.batch(pixels, labels[part].float(), generator)
             total += step(pixels, label) * len(label)
         losses.append(total.item() / len(crops))  # the only time an epoch waits for the device
         bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
         if not math.isfinite(losses[-1]):
             raise FloatingPointError(f"the loss became {losses[-1]} in epoch {epoch + 1}: try an lr below {run.lr}")
         if checkpoint and ((epoch + 1) % every == 0 or epoch + 1 == run.epochs_run):
-            keep(checkpoint, run, pictures, model, optimiser, generator, losses)
+            save_checkpoint(checkpoint, run, pictures, model, optimiser, generator, losses)
         if on_epoch:
             on_epoch(epoch + 1, model, losses[-1])
     for hook in hooks:
@@ -115,52 +114,63 @@ def fit(
     return model.eval()
 
 
-def graphed(update: Callable[[Tensor, Tensor], Tensor], capture: Callable | None = None, first: int = 3) -> Callable:
-    """``update`` of tensors, replayed as one CUDA graph for each shape of batch: one launch instead of some hundred.
+def trained(
+    imageset: ImageSet,
+    run: Run,
+    progress: bool = True,
+    on_epoch: Callable[[int, Network, float], None] | None = None,
+    method: Method | None = None,
+) -> Network:
+    """``fit``, or the network that an earlier ``fit`` of the same pictures, run and method left in the cache folder.
 
-    The first updates of a shape run as they are, because they make what a graph must find: momentum, and cuDNN's choices.
-    They are real updates, so nothing need be put back. Where the capture fails, training goes on without it and warns.
+    ``on_epoch`` sees what it would see in ``fit``: with it, the networks of all epochs are kept, not only the last.
 
-    >>> twice = graphed(lambda pixels, label: pixels.sum() + label.sum(), capture=lambda function: function)
-    >>> [twice(torch.tensor([1.0]), torch.tensor([n])).item() for n in range(5)]
-    [1.0, 2.0, 3.0, 4.0, 5.0]
+    >>> from bgnb import load
+    >>> pictures = load(size=64, images=4, progress=False)
+    >>> run, seen = Run(size=64, patch=24, epochs=2), []
+    >>> for again in range(2):
+    ...     model = trained(pictures, run, progress=False, on_epoch=lambda epoch, model, loss: seen.append((epoch, loss)))
+    >>> seen[:2] == seen[2:], len(seen)
+    (True, 4)
     """
-    capture = capture or capture_on_gpu
-    seen, graphs = Counter(), {}
+    name = network_key(imageset, run, method) + ("-epochs" if on_epoch else "")
+    path = cache_folder() / "networks" / f"{name}.safetensors"
+    model = build(run.net, run.patch, seed=run.seed, image_level=run.image_level).to(pick_device(run.device))
+    epochs = range(1 if on_epoch else run.epochs_run, run.epochs_run + 1)
+    try:
+        tensors, metadata = load_tensors(path)
+        losses = json.loads(metadata["losses"])
+        weights = [{n: tensors[f"{epoch}.{n}"] for n in model.state_dict()} for epoch in epochs]
+    except (InputError, KeyError):
+        kept = {}
 
-    def step(pixels: Tensor, label: Tensor) -> Tensor:
-        shape = pixels.shape
-        seen[shape] += 1
-        if seen[shape] == first + 1:
-            held = pixels.clone(), label.clone()  # a graph reads its input from the same place every time
-            try:
-                graphs[shape] = held, capture(lambda: update(*held))
-            except RuntimeError as error:
-                warnings.warn(f"no CUDA graph, training is slower: {str(error).splitlines()[0]}", stacklevel=2)
-        if shape not in graphs:
-            return update(pixels, label)
-        held, replay = graphs[shape]
-        for place, given in zip(held, (pixels, label), strict=True):
-            place.copy_(given)
-        return replay()
+        def look(epoch: int, model: Network, loss: float) -> None:
+            if epoch in epochs:
+                kept.update({f"{epoch}.{n}": tensor.clone() for n, tensor in model.state_dict().items()})
+            if on_epoch:
+                on_epoch(epoch, model, loss)
 
-    return step
-
-
-def capture_on_gpu(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
-    """Record what ``function`` asks of the GPU, without doing it; what is returned does it, and gives the function's result."""
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        result = function()
-
-    def replay() -> Tensor:
-        graph.replay()
-        return result
-
-    return replay
+        model = fit(imageset, run, progress=progress, on_epoch=look, method=method)
+        with suppress(OSError):  # a full disk costs the next call its time, not this one its result
+            save_tensors(path, kept, {"losses": json.dumps(model.losses)})
+        return model
+    for epoch, state in zip(epochs, weights, strict=True):
+        model.load_state_dict(state)
+        if on_epoch:
+            on_epoch(epoch, model, losses[epoch - 1])
+    model.losses = losses
+    return model.eval()
 
 
-def keep(
+def network_key(imageset: ImageSet, run: Run, method: Method | None = None) -> str:
+    """A key of all that decides what ``fit`` returns: pictures, parameters, weights file, device, precision, versions."""
+    device = pick_device(run.device)
+    settings = values_of(run.resolved(), Training) | {"precision": str(compute_dtype(device, run.precision))}
+    weights = Path(run.weights) if run.weights and Path(run.weights).exists() else None
+    return key(settings, repr(method), device.type, torch.__version__, VERSION, weights, imageset.targets, imageset.backgrounds)
+
+
+def save_checkpoint(
     path: str | Path, run: Run, pictures: str, model: Network, optimiser, generator: torch.Generator, losses: list[float]
 ) -> None:
     """Write all that training needs to go on, as safetensors; the file is replaced as a whole."""
@@ -172,7 +182,9 @@ def keep(
     save_tensors(path, tensors, {"run": json.dumps(asdict(run)), "pictures": pictures, "losses": json.dumps(losses)})
 
 
-def resume(path: str | Path, run: Run, pictures: str, model: Network, optimiser, generator: torch.Generator) -> list[float]:
+def load_checkpoint(
+    path: str | Path, run: Run, pictures: str, model: Network, optimiser, generator: torch.Generator
+) -> list[float]:
     """Set everything to where the checkpoint was; the losses so far, none if there is no checkpoint yet."""
     if not Path(path).exists():
         return []

@@ -9,9 +9,9 @@ from scipy import ndimage
 from sklearn.metrics import average_precision_score, jaccard_score
 
 from bgnb import Run, loc_acc, pxap
-from bgnb.boxes import best_box_ious, held_out, max_box_acc_v2, panel, pointing
-from bgnb.metrics import THRESHOLDS, bin_number, box_ious, mask_ious
-from bgnb.study.ceilings import blurred_mask, true_labels
+from bgnb.boxes import all_metrics, best_box_ious, box_ious, held_out, max_box_acc_v2, pointing
+from bgnb.metrics import THRESHOLDS, bin_number, mask_ious
+from bgnb.study.references import blurred_mask, true_labels
 
 
 def random_maps(n=5, height=20, width=26, seed=0):
@@ -49,7 +49,7 @@ def test_bins_by_multiplication_are_bins_by_search(count, seed):
 
 def test_the_mask_panel_is_the_metrics_one_by_one():
     maps, masks = random_maps()
-    seen = panel(maps, masks)
+    seen = all_metrics(maps, masks)
     for level in (0.3, 0.4, 0.5, 0.7):
         assert seen["loc_acc"][str(level)] == loc_acc(maps, masks, level).value
         assert seen["held_out"][str(level)] == held_out(mask_ious(maps, masks), level)
@@ -117,7 +117,7 @@ def test_noise_has_many_regions_and_is_measured_all_the_same():
     maps = torch.rand(8, 64, 64, generator=torch.Generator().manual_seed(0))
     masks = torch.zeros(8, 64, 64, dtype=torch.bool)
     masks[:, 10:40, 20:50] = True
-    seen = panel(maps, masks)
+    seen = all_metrics(maps, masks)
     share = masks.float().mean().item()
     assert seen["pxap"] == pytest.approx(share, abs=0.02)  # the precision of a blind guess
     assert seen["peak_iou"] == pytest.approx(share, abs=0.02) and seen["loc_acc"]["0.4"] == 0
@@ -135,7 +135,7 @@ def test_pointing_by_hand():
 
 def test_a_perfect_map_is_perfect_by_every_metric():
     _, masks = random_maps()
-    seen = panel(masks.float(), masks)
+    seen = all_metrics(masks.float(), masks)
     values = [*seen["loc_acc"].values(), *seen["held_out"].values(), *seen["loc_acc_box"].values()]
     assert values == [1.0] * 12
     assert [seen[key] for key in ("pxap", "peak_iou", "max_box_acc_v2", "pointing")] == [1.0] * 4

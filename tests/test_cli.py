@@ -200,7 +200,7 @@ def test_beside_names_the_results_that_are_not_there(tmp_path):
     (tmp_path / "one.jsonl").write_text("")
     refused(bgnb("beside", "one.jsonl", "two.jsonl", cwd=tmp_path), "two.jsonl")
     (tmp_path / "two.jsonl").write_text("")
-    refused(bgnb("beside", "one.jsonl", "two.jsonl", cwd=tmp_path), "in common")
+    refused(bgnb("beside", "one.jsonl", "two.jsonl", cwd=tmp_path), "no results")
 
 
 def test_extract_leaves_nothing_behind_when_it_is_refused(photos, tmp_path):

@@ -5,7 +5,6 @@ import torch
 
 from bgnb import Run, build, localise
 from bgnb.maps import class_map, upsample
-from bgnb.study.addons import clamped_map, features, percentile_threshold, restrict, target_weights, thresholded_average
 
 
 def pixels(n=2, height=48, width=80, seed=0):
@@ -13,7 +12,7 @@ def pixels(n=2, height=48, width=80, seed=0):
 
 
 def network(net="tiny"):
-    model = build(net, 24, seed=3, whole=True).eval()
+    model = build(net, 24, seed=3, image_level=True).eval()
     with torch.no_grad():
         model.head.bias.fill_(0.37)
     return model
@@ -69,39 +68,3 @@ def test_upsampling_keeps_a_slope_where_it_is():
     large = upsample(slope, (48, 64), "bilinear")
     centre = (torch.arange(64) + 0.5) / 8 - 0.5  # of each pixel, in places of the map
     torch.testing.assert_close(large[0, 20, 4:60], centre[4:60])
-
-
-def test_thresholded_average_pooling_by_a_loop():
-    seen = torch.rand(2, 3, 4, 5)
-    for theta in (0.0, 0.1, 0.6):
-        for n in range(2):
-            for c in range(3):
-                kept = [v for v in seen[n, c].flatten().tolist() if v >= theta * seen[n, c].max().item()]
-                assert thresholded_average(seen, theta)[n, c].item() == pytest.approx(sum(kept) / len(kept), abs=1e-6)
-    torch.testing.assert_close(thresholded_average(seen, 0.0), seen.mean((2, 3)))
-
-
-def test_without_negative_weights_clamping_changes_nothing():
-    model, images = network(), pixels()
-    seen, weights = features(model, images), target_weights(model)
-    torch.testing.assert_close(
-        torch.einsum("nchw,c->nhw", seen, weights), class_map(model, images) + model.head.bias.item(), atol=1e-5, rtol=1e-4
-    )
-    torch.testing.assert_close(clamped_map(seen, weights.abs()), torch.einsum("nchw,c->nhw", seen, weights.abs()))
-    assert (clamped_map(seen, weights) >= torch.einsum("nchw,c->nhw", seen, weights) - 1e-6).all()
-
-
-def test_the_percentile_is_not_moved_by_one_peak():
-    maps = torch.linspace(0, 1, 100).view(1, 10, 10).clone()
-    before = percentile_threshold(maps)
-    maps[0, 9, 9] = 1000.0
-    assert torch.equal(percentile_threshold(maps), before)
-    assert before.sum() == (maps >= 0.35 * 0.9).sum()  # the 90th percentile of an even slope is 0.9
-
-
-def test_ivr_takes_a_percentile_for_zero():
-    maps = torch.linspace(-3, 1, 101)[None, None]
-    seen = restrict(maps, 0.25)[0, 0]
-    assert (seen[:26] == 0).all() and seen[26] > 0 and seen[-1] == 1
-    torch.testing.assert_close(seen[25:], torch.linspace(0, 1, 76), atol=1e-5, rtol=0)
-    assert torch.equal(restrict(torch.full((1, 3, 3), 2.0)), torch.zeros(1, 3, 3))

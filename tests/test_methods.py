@@ -35,7 +35,7 @@ def test_batches_of_whole_images_make_as_many_updates_as_patches():
 def test_cam_trains_on_whole_images_that_are_not_square(random_set):
     """Against a plain loop: the same pictures in the same order give the same weights."""
     pictures, run = random_set(targets=4, backgrounds=3, height=24, width=40), Run(method="cam", **SMALL).resolved()
-    model = build("tiny", 16, seed=0, whole=True)
+    model = build("tiny", 16, seed=0, image_level=True)
     optimiser = torch.optim.SGD(model.parameters(), run.lr, run.momentum, weight_decay=run.weight_decay)
     order, losses = generator(0), []
     for _ in range(run.epochs):
@@ -52,43 +52,43 @@ def test_cam_trains_on_whole_images_that_are_not_square(random_set):
             optimiser.step()
             total += loss.item() * 4
         losses.append(total / 8)
-    assert fit(pictures, run, show=False).losses == pytest.approx(losses, abs=1e-4)
+    assert fit(pictures, run, progress=False).losses == pytest.approx(losses, abs=1e-4)
 
 
 @pytest.mark.parametrize("method", WHOLE)
 def test_every_method_learns_red_from_green_and_goes_on_bit_for_bit(easy_set, tmp_path, method):
     pictures, run = easy_set(), Run(method=method, **(SMALL | dict(epochs=6, lr=0.03)))
-    model = fit(pictures, run, show=False)
+    model = fit(pictures, run, progress=False)
     with torch.no_grad():
         assert (model(pictures.targets) < 0).all() and (model(pictures.backgrounds) > 0).all()
     checkpoint = tmp_path / "check.safetensors"
-    fit(pictures, Run(method=method, **(SMALL | dict(epochs=3, lr=0.03))), checkpoint, show=False)
-    again = fit(pictures, run, checkpoint, show=False)
+    fit(pictures, Run(method=method, **(SMALL | dict(epochs=3, lr=0.03))), checkpoint, progress=False)
+    again = fit(pictures, run, checkpoint, progress=False)
     assert again.losses == model.losses
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True))
 
 
 def test_a_method_with_other_settings_has_checkpoints_of_its_own(easy_set, tmp_path):
     run, checkpoint = Run(method="adl", **SMALL), tmp_path / "check.safetensors"
-    fit(easy_set(), run, checkpoint, show=False, method=ADL(drop=0.1))
-    fit(easy_set(), run, checkpoint, show=False, method=ADL(drop=0.1))
+    fit(easy_set(), run, checkpoint, progress=False, method=ADL(drop=0.1))
+    fit(easy_set(), run, checkpoint, progress=False, method=ADL(drop=0.1))
     with pytest.raises(InputError, match="check"):
-        fit(easy_set(), run, checkpoint, show=False, method=ADL(drop=0.2))
+        fit(easy_set(), run, checkpoint, progress=False, method=ADL(drop=0.2))
 
 
 def test_true_labels_are_what_the_masks_say(random_set):
     pictures = random_set(height=40, width=44)
     crops = draw_crops(pictures, 7, 20, 2, 0)
-    told = TrueLabels().told(crops, pictures, 7)
+    told = TrueLabels().training_labels(crops, pictures, 7)
     for i in range(len(crops)):
         top, left = int(crops.top[i]), int(crops.left[i])
         inside = crops.label[i] == 0 and pictures.masks[crops.image[i], top : top + 7, left : left + 7].float().mean() >= 0.1
         assert told[i] == (0 if inside else 1)
     share = torch.tensor([0.0] * len(crops))
-    assert (Method().told(crops, pictures, 7) == crops.label).all() and (kinds(crops.label, share) != "P").all()
+    assert (Method().training_labels(crops, pictures, 7) == crops.label).all() and (kinds(crops.label, share) != "P").all()
     without = type(pictures)(pictures.targets, None, pictures.backgrounds)
     with pytest.raises(InputError, match="masks"):
-        fit(without, Run(**SMALL), show=False, method=TrueLabels())
+        fit(without, Run(**SMALL), progress=False, method=TrueLabels())
 
 
 # ADL
@@ -100,7 +100,7 @@ def test_true_labels_are_what_the_masks_say(random_set):
 )
 def test_adl_sits_where_the_papers_and_the_references_code_put_it(net, paper, reference):
     """VGG's numbers are torchvision's: pool3, pool4 or the ReLU of conv4_3, the ReLU of conv5_3."""
-    trunk = build(net, 32, whole=True).trunk
+    trunk = build(net, 32, image_level=True).trunk
     for placement, wanted in (("paper", paper), ("reference", reference)):
         assert [list(trunk).index(place) for place in adl_places(trunk, placement)] == list(wanted)
     with pytest.raises(InputError, match="placement"):
@@ -108,10 +108,10 @@ def test_adl_sits_where_the_papers_and_the_references_code_put_it(net, paper, re
 
 
 def test_adl_in_resnet_and_tiny():
-    resnet = build("resnet50", 32, whole=True).trunk
+    resnet = build("resnet50", 32, image_level=True).trunk
     names = {module: name for name, module in resnet.named_modules()}
     assert [names[m] for m in adl_places(resnet, "paper")] == ["6.0", "7.0", "7.2"]  # layer3, layer4 are children 6 and 7
-    tiny = build("tiny", 24, whole=True).trunk
+    tiny = build("tiny", 24, image_level=True).trunk
     two = [[list(tiny).index(m) for m in adl_places(tiny, p)] for p in ("paper", "reference")]
     assert isinstance(tiny[two[0][0]], torch.nn.MaxPool2d) and isinstance(tiny[two[1][1]], torch.nn.ReLU)
     assert two[0][0] == two[1][0] and two[0][1] == two[1][1] + 1 and two[0][2] == two[1][2] == len(tiny) - 1
@@ -137,9 +137,9 @@ def test_adl_tosses_a_coin_for_each_picture():
 
 
 def test_adl_leaves_nothing_in_the_trained_network(easy_set):
-    model = fit(easy_set(), Run(method="adl", **SMALL), show=False)
+    model = fit(easy_set(), Run(method="adl", **SMALL), progress=False)
     assert not any(module._forward_hooks for module in model.modules())
-    assert model.state_dict().keys() == build("tiny", 16, whole=True).state_dict().keys()
+    assert model.state_dict().keys() == build("tiny", 16, image_level=True).state_dict().keys()
 
 
 # HaS
@@ -206,7 +206,7 @@ def test_cutmix_is_left_out_at_probability_zero():
 
 def test_networks_for_whole_images_have_a_map_of_step_8_or_16():
     for net, step in (("tiny", 8), ("vgg16", 16), ("resnet50", 16)):
-        model = build(net, 24, whole=True).eval()
+        model = build(net, 24, image_level=True).eval()
         with torch.no_grad():
             assert model.logit_map(pixels(1, 64, 96)).shape == (1, 64 // step, 96 // step) and model.step == step
 
@@ -215,5 +215,5 @@ def test_pool_is_what_start_is_given(easy_set, monkeypatch):
     seen = []
     monkeypatch.setattr(CAM, "start", lambda self, model, images, generator: seen.append(images) or [])
     pictures = easy_set()
-    fit(pictures, Run(method="cam", **(SMALL | dict(epochs=1))), show=False)
+    fit(pictures, Run(method="cam", **(SMALL | dict(epochs=1))), progress=False)
     assert torch.equal(seen[0], pool(pictures))

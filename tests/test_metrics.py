@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from bgnb import InputError, interval, loc_acc, pxap
-from bgnb.metrics import THRESHOLDS, box_ious, mask_ious
+from bgnb import InputError, loc_acc, pxap
+from bgnb.boxes import box_ious
+from bgnb.metrics import THRESHOLDS, best_accuracy, mask_ious
 
 
 def some(n, height, width, seed, steps=20):
@@ -62,8 +63,8 @@ def naive_box_iou(above, mask):
 @given(st.integers(1, 4), st.integers(1, 9), st.integers(1, 9), st.integers(0, 999), st.sampled_from([0.1, 0.4, 0.5, 1.0]))
 def test_loc_acc_is_what_loops_over_images_and_thresholds_give(n, height, width, seed, iou):
     maps, masks = some(n, height, width, seed)
-    for by, naive in (("mask", None), ("box", naive_box_iou)):
-        result, curve = loc_acc(maps, masks, iou, by=by), []
+    for ious, naive in ((None, None), (box_ious(maps, masks), naive_box_iou)):
+        result, curve = loc_acc(maps, masks, iou) if ious is None else best_accuracy(ious, iou=iou), []
         for k, threshold in enumerate(THRESHOLDS):
             found = 0
             for i in range(n):
@@ -100,7 +101,7 @@ def test_the_box_is_around_the_largest_region():
 
 def test_nothing_above_the_threshold_is_nothing_found():
     maps, mask = torch.zeros(1, 3, 3), torch.ones(1, 3, 3, dtype=torch.bool)
-    assert loc_acc(maps, mask).value == loc_acc(maps, mask, by="box").value == 0
+    assert loc_acc(maps, mask).value == best_accuracy(box_ious(maps, mask)).value == 0
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -128,23 +129,7 @@ def test_pxap_is_average_precision(n, side, seed, steps):
     assert pxap(maps, masks) == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("confidence", [0.95, 0.8])
-def test_the_interval_is_the_normal_approximations(confidence):
-    values = np.random.default_rng(0).normal(3, 2, 400)
-    z = {0.95: 1.960, 0.8: 1.2816}[confidence]
-    half = z * values.std() / 20
-    low, high = interval(values, confidence)
-    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.12 * half)
-    assert interval(values, confidence) == (low, high)
-
-
-def test_the_interval_of_equal_values_is_a_point():
-    assert interval([0.5]) == interval([0.5, 0.5]) == (0.5, 0.5)
-
-
-@pytest.mark.parametrize(
-    "options", [dict(iou=0), dict(iou=1.1), dict(by="eye"), dict(thresholds=(0.5, 0.4)), dict(thresholds=(0.5, 0.5))]
-)
+@pytest.mark.parametrize("options", [dict(iou=0), dict(iou=1.1), dict(thresholds=(0.5, 0.4)), dict(thresholds=(0.5, 0.5))])
 def test_bad_input_is_named(options):
     with pytest.raises(InputError, match=next(iter(options))):
         loc_acc(*some(2, 4, 4, 0), **options)

@@ -1,6 +1,8 @@
 """One list of requirements, told three times: pyproject.toml, environment.yml (conda) and constraints.txt (exact)."""
 
+import ast
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -12,7 +14,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
-CONDA_NAMES = {"torch": "pytorch", "playwright": "playwright-python"}  # all others are called the same on conda-forge
+# All others are called the same on conda-forge.
+CONDA_NAMES = {"torch": "pytorch", "playwright": "playwright-python", "jupyter-client": "jupyter_client"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 CONDA = {}
@@ -67,3 +70,26 @@ def test_the_versions_that_were_tested_fit_everywhere(name):
     pinned = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().split())
     version = {canonicalize_name(key): value for key, value in pinned.items()}[name]
     assert version in NEEDED[name] and version in CONDA[CONDA_NAMES.get(name, name)]
+
+
+NAMES = {"pillow": "PIL", "pyyaml": "yaml", "ipython": "IPython", "jupyter-client": "jupyter_client"}  # as they are imported
+# Required, and run or used by another package, but imported nowhere in bgnb.
+TOOLS = {"jupyterlab": "the lessons are read in it", "tabulate": "pandas writes Markdown with it", "voila": "make class runs it"}
+
+
+def imported() -> set[str]:
+    """The packages from elsewhere that any file of bgnb imports, inside functions too."""
+    found = set()
+    for file in (ROOT / "bgnb").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+            found |= {name.partition(".")[0] for name in names}
+    return found - set(sys.stdlib_module_names) - {"bgnb"}
+
+
+def test_what_is_imported_is_required_and_what_is_required_is_used():
+    lines = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["class"]]
+    required = {canonicalize_name(Requirement(line).name) for line in lines}
+    assert {NAMES.get(name, name) for name in required - set(TOOLS)} == imported()
+    assert set(TOOLS) <= required

@@ -91,7 +91,7 @@ def test_the_line_lies_at_ten_percent_of_the_patch(inside, kind):
 
 def test_another_line_moves_the_border():
     label, fraction = torch.tensor([0, 0, 0, 1]), torch.tensor([0.25, 0.249, 0.5, 0.0])
-    assert kinds(label, fraction, line=0.25).tolist() == ["P", "F", "P", "N"]
+    assert kinds(label, fraction, min_fraction=0.25).tolist() == ["P", "F", "P", "N"]
 
 
 def test_without_masks_nobody_knows_the_kind(random_set):

@@ -16,7 +16,7 @@ SMALL = dict(size=32, patch=16, epochs=4, per_image=4, ratio=2, batch=16, device
 
 
 def train(imageset, checkpoint=None, every=1, on_epoch=None, **options):
-    return fit(imageset, Run(**(SMALL | options)), checkpoint, every, show=False, on_epoch=on_epoch)
+    return fit(imageset, Run(**(SMALL | options)), checkpoint, every, progress=False, on_epoch=on_epoch)
 
 
 def same(one, other):
@@ -64,7 +64,7 @@ def test_a_plain_loop_gives_the_same_weights(random_set, preset):
             optimiser.step()
             total += loss.item() * len(part)
         losses.append(total / len(order))
-    ours = fit(pictures, run, show=False)
+    ours = fit(pictures, run, progress=False)
     assert ours.losses == pytest.approx(losses, abs=1e-4)
     for name, weight in model.state_dict().items():
         torch.testing.assert_close(ours.state_dict()[name], weight, atol=1e-4, rtol=0, msg=lambda m, n=name: f"{n}: {m}")

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bgnb.windows
-from bgnb import InputError, Run, build, localise, score_windows, spread, starts, targetness
-from bgnb.windows import cell_side, enlarge, normalise
+from bgnb import InputError, Run, build, localise, merge_windows, score_windows, starts, targetness
+from bgnb.maps import cell_side, enlarge, min_max
 
 
 def photos(n, height, width, seed=0):
@@ -194,7 +194,7 @@ def test_spread_and_targetness_are_what_loops_give(patch, stride, down, right, n
     total, count = naive_sums(scores, patch, stride, *size)
     assert count.min() >= 1
     for overlap, expected in (("average", total / count), ("add", total)):
-        maps = spread(scores, patch, stride, size, overlap).double()
+        maps = merge_windows(scores, patch, stride, size, overlap).double()
         torch.testing.assert_close(maps, expected, atol=1e-5, rtol=1e-5)
     total, count = naive_sums(1 - scores, patch, stride, *size)
     for overlap, expected in (("average", total / count), ("add", total)):
@@ -240,12 +240,12 @@ def test_only_add_makes_an_object_out_of_nothing():
 
 def test_a_flat_map_shows_nothing():
     maps = torch.tensor([[[0.5, 0.5 + 1e-7]], [[-3.0, 1.0]], [[0.0, 0.0]]])
-    assert normalise(maps).tolist() == [[[0, 0]], [[0, 1]], [[0, 0]]]
+    assert min_max(maps).tolist() == [[[0, 0]], [[0, 1]], [[0, 0]]]
 
 
 def test_scores_of_another_size_are_refused():
     with pytest.raises(InputError, match="3 windows"):
-        spread(torch.rand(1, 3, 3), 16, 8, 48)
+        merge_windows(torch.rand(1, 3, 3), 16, 8, 48)
     with pytest.raises(InputError, match="overlap"):
         targetness(torch.rand(1, 5, 5), 16, 8, 48, "max")
 
@@ -268,7 +268,7 @@ def test_a_map_is_constant_on_its_cells(grid, down, right, seed):
     size = patch + down * stride, patch + right * stride
     rows, columns = (len(starts(length, patch, stride)) for length in size)
     scores = torch.rand(2, rows, columns, generator=torch.Generator().manual_seed(seed))
-    whole = normalise(spread(1 - scores, patch, stride, size))  # every pixel computed by itself
+    whole = min_max(merge_windows(1 - scores, patch, stride, size))  # every pixel computed by itself
     side = cell_side(patch, stride, size)
     assert side == stride
     cells = targetness(scores, patch, stride, size)[:, ::side, ::side]

@@ -3,43 +3,18 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from bgnb import scenes
+from bgnb.data import composites, public
+from bgnb.data import images as photos
+from bgnb.data.images import ImageSet
 from bgnb.files import InputError, cache_folder, key, load_tensors, save_tensors
 
 CACHE_VERSION = 5  # raise it when the same arguments should give other pictures
-
-
-@dataclass(frozen=True)
-class ImageSet:
-    """Target images, where the target is in them if that is known, and background images.
-
-    Attributes:
-        targets: ``(T, 3, H, W)`` uint8, every one shows the target somewhere.
-        masks: ``(T, H, W)`` bool, True on the target; None where nobody drew them. Used to evaluate, never to train.
-        backgrounds: ``(B, 3, H, W)`` uint8, none shows the target.
-        names: what the T target images are called, for messages and file names.
-    """
-
-    targets: Tensor
-    masks: Tensor | None
-    backgrounds: Tensor
-    names: tuple[str, ...] = ()
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        return tuple(self.targets.shape[-2:])
-
-    def to(self, device: torch.device | str) -> "ImageSet":
-        """The same pictures on another device."""
-        masks = None if self.masks is None else self.masks.to(device)
-        return replace(self, targets=self.targets.to(device), masks=masks, backgrounds=self.backgrounds.to(device))
 
 
 def load(
@@ -89,8 +64,6 @@ def load(
         raise InputError(f"images {images}: at least 2 target and 2 background images are needed")
     settings = dict(target=target, scene=scene, size=size, images=images, seed=seed)
     if str(source) == "scenes":
-        from bgnb import scenes
-
         if compose:
             raise InputError("compose: the drawn scenes are composed already; it is for a folder of photos with masks")
         settings.update(dials, images=images or 240)
@@ -99,9 +72,6 @@ def load(
         return public_set(str(source), root, download, dials, settings, progress)
     if dials:
         raise InputError(f"{next(iter(dials))}: a dial of the drawn scenes, not of the photos in {source}")
-    from bgnb.data import composites
-    from bgnb.data import images as photos
-
     listing = photos.list_photos(source, target, scene, need_masks=compose)
     make = composites.image_set if compose else photos.image_set
     named = {part: [file.name for file in files] for part, files in listing.items()}
@@ -111,8 +81,6 @@ def load(
 
 def public_set(source: str, root, download: bool, dials: dict, settings: dict, progress: bool) -> ImageSet:
     """Composites of public data sets; ``compose`` or not, for that is what they are."""
-    from bgnb.data import composites, public
-
     if dials:
         raise InputError(f"{next(iter(dials))}: a dial of the drawn scenes, not of {source}")
     parts = public.open_set(source, settings["target"], settings["scene"], root, download)

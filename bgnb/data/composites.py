@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter, ImageOps
 
-from bgnb.data import ImageSet
-from bgnb.data.images import in_threads, read_mask, read_photo, square, stack
+from bgnb.data.images import ImageSet, in_threads, read_mask, read_photo, square, stack
 from bgnb.files import InputError
 
 AREA = (0.15, 0.35)  # share of the picture that the target covers, drawn evenly

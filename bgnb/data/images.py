@@ -1,18 +1,49 @@
-"""Photos on disk: ``targets/<class>/NAME.jpg``, ``masks/<class>/NAME.png`` (optional), ``backgrounds/<scene>/*``."""
+"""Pictures in one shape, and photos on disk.
+
+They lie in ``targets/<class>/NAME.jpg``, ``masks/<class>/NAME.png`` (optional) and ``backgrounds/<scene>/*``.
+"""
 
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
+from torch import Tensor
 
-from bgnb.data import ImageSet
-from bgnb.files import InputError, progress
+from bgnb.files import InputError, progress_bar
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Target images, where the target is in them if that is known, and background images.
+
+    Attributes:
+        targets: ``(T, 3, H, W)`` uint8, every one shows the target somewhere.
+        masks: ``(T, H, W)`` bool, True on the target; None where nobody drew them. Used to evaluate, never to train.
+        backgrounds: ``(B, 3, H, W)`` uint8, none shows the target.
+        names: what the T target images are called, for messages and file names.
+    """
+
+    targets: Tensor
+    masks: Tensor | None
+    backgrounds: Tensor
+    names: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return tuple(self.targets.shape[-2:])
+
+    def to(self, device: torch.device | str) -> "ImageSet":
+        """The same pictures on another device."""
+        masks = None if self.masks is None else self.masks.to(device)
+        return replace(self, targets=self.targets.to(device), masks=masks, backgrounds=self.backgrounds.to(device))
 
 
 def photo_files(folder: Path, recursive: bool = False) -> list[Path]:
@@ -80,10 +111,10 @@ def square(picture: Image.Image, size: int) -> Image.Image:
     return ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
 
 
-def in_threads(function: Callable, items: Sequence, title: str, show: bool) -> list:
+def in_threads(function: Callable, items: Sequence, title: str, progress: bool) -> list:
     """``[function(item) for item in items]`` on all cores (Pillow decodes outside Python's lock), with a bar."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(progress(pool.map(function, items), title, show, total=len(items)))
+        return list(progress_bar(pool.map(function, items), title, progress, total=len(items)))
 
 
 def pick(count: int, wanted: int | None, rng: np.random.Generator, what: str) -> np.ndarray:
@@ -95,7 +126,7 @@ def pick(count: int, wanted: int | None, rng: np.random.Generator, what: str) ->
     return np.sort(rng.permutation(count)[:wanted])
 
 
-def stack(pictures: list[Image.Image]) -> torch.Tensor:
+def stack(pictures: list[Image.Image]) -> Tensor:
     """``(n, 3, H, W)`` uint8 of RGB pictures of one size."""
     return torch.from_numpy(np.stack([np.asarray(p) for p in pictures])).permute(0, 3, 1, 2).contiguous()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from bgnb.data.composites import cut_out
 from bgnb.data.images import read_photo
 from bgnb.files import InputError
 
@@ -73,7 +74,7 @@ def pets(root: Path, target: str, download: bool) -> Part:
 
     def read(index: int) -> Image.Image:
         one, i = chosen[index]
-        return cut(*one[i], 1, one._images[i])
+        return cut_out_class(*one[i], 1, one._images[i])
 
     return [one._images[i] for one, i in chosen], read
 
@@ -89,13 +90,12 @@ def voc(root: Path, target: str, download: bool) -> Part:
             return (np.asarray(mask) == VOC[target]).mean() >= SMALLEST
 
     chosen = [i for i in range(len(one)) if large_enough(i)]
-    return [Path(one.images[i]) for i in chosen], lambda index: cut(*one[chosen[index]], VOC[target], one.images[chosen[index]])
+    files = [Path(one.images[i]) for i in chosen]
+    return files, lambda index: cut_out_class(*one[chosen[index]], VOC[target], one.images[chosen[index]])
 
 
-def cut(photo: Image.Image, labels: Image.Image, value: int, file: str | Path) -> Image.Image:
+def cut_out_class(photo: Image.Image, labels: Image.Image, value: int, file: str | Path) -> Image.Image:
     """The pixels of ``photo`` that are labelled ``value``, in their bounding box: RGBA."""
-    from bgnb.data.composites import cut_out
-
     mask = Image.fromarray((np.asarray(labels) == value).astype(np.uint8) * 255)
     if mask.size != photo.size:
         raise InputError(f"{file}: its mask is {mask.width}x{mask.height}, the photo {photo.width}x{photo.height}")

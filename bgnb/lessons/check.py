@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 
-from bgnb.files import InputError, cache_folder, pick_device
-from bgnb.study.runs import describe
+from bgnb.device import describe, pick_device
+from bgnb.files import InputError, cache_folder
 
 ROOM = 2.0  # GB that prepared pictures and networks of all lessons fit into
 INSTALL = "install again: make run, or conda env update -f environment.yml"

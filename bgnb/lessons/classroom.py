@@ -1,19 +1,14 @@
-"""The lessons for a class: student copies without solutions, and Voila to serve them.
-
-python -m bgnb.lessons.classroom notebooks out/student          only write the copies
-python -m bgnb.lessons.classroom notebooks out/student --serve  write them and serve them
-"""
+"""The lessons for a class: student copies without solutions, and Voila to serve them."""
 
 import copy
 import json
 import os
-import secrets
 import socket
 import sys
 from importlib.resources import files
 from pathlib import Path
 
-from bgnb.files import InputError, whole_file
+from bgnb.files import InputError, atomic_write
 
 YOUR_TURN = {"code": "# Your turn\n", "markdown": "*Your turn: write here.*"}
 IDLE = 600  # seconds after which a kernel that nobody uses is ended
@@ -40,7 +35,7 @@ def write_copies(notebooks: str | Path, out: str | Path) -> list[Path]:
     if not lessons:
         raise InputError(f"{notebooks}: holds no lesson")
     for lesson in lessons:
-        with whole_file(Path(out) / lesson.name) as part:
+        with atomic_write(Path(out) / lesson.name) as part:
             part.write_text(json.dumps(student_copy(json.loads(lesson.read_text())), indent=1, ensure_ascii=False) + "\n")
     return [Path(out) / lesson.name for lesson in lessons]
 
@@ -66,30 +61,11 @@ def environment() -> dict[str, str]:
     return {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "JUPYTER_PATH": os.pathsep.join(found)}
 
 
-def serve(folder: Path) -> None:
-    """Become Voila. PORT, TOKEN, IP and PREHEAT (numbers of lessons) in the environment change what is served, and to whom."""
-    port, token = int(os.environ.get("PORT", 8866)), os.environ.get("TOKEN") or secrets.token_urlsafe(9)
-    ip, preheat = os.environ.get("IP", "0.0.0.0"), os.environ.get("PREHEAT", "01 02 03").split()
+def serve(folder: Path, port: int, token: str, ip: str, preheat: list[str]) -> None:
+    """Become Voila, after printing the address for the class; see ``voila_command``."""
     host = "127.0.0.1" if ip == "127.0.0.1" else socket.gethostname()
     print(f"Give your class this address:  http://{host}:{port}/?token={token}\nStop with Ctrl-C.", flush=True)
     # A visitor's kernel is one process with one thread, so that thirty of them share the cores fairly.
     os.environ |= environment()
     command = voila_command(folder, port, token, ip, preheat)
     os.execv(command[0], command)
-
-
-def main(arguments: list[str]) -> None:
-    """``NOTEBOOKS OUT [--serve]``"""
-    if len(arguments) not in (2, 3) or arguments[2:] not in ([], ["--serve"]):
-        sys.exit("python -m bgnb.lessons.classroom NOTEBOOKS OUT [--serve]")
-    try:
-        written = write_copies(*arguments[:2])
-    except InputError as error:
-        sys.exit(f"bgnb: {error}")
-    print(f"{len(written)} lessons without solutions: {arguments[1]}")
-    if arguments[2:]:
-        serve(Path(arguments[1]))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

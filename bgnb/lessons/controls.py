@@ -1,4 +1,4 @@
-"""Sliders around the figures of ``bgnb.plots``: ``slide(draw, patch=(8, 64, 4, 24))``."""
+"""Sliders around the figures of ``bgnb.plots``: ``sliders(draw, patch=(8, 64, 4, 24))``."""
 
 import base64
 import html
@@ -9,48 +9,48 @@ from matplotlib.figure import Figure
 
 from bgnb.plots import png
 
-ERROR = "bgnb-error"  # class of the line that says what went wrong: tests look for it in saved notebooks
+ERROR = "bgnb-error"  # class of the message that says what went wrong: tests look for it in saved notebooks
 
 
-class Slides(ipywidgets.VBox):
-    """Controls, a picture, and a line that is empty unless something went wrong.
+class Sliders(ipywidgets.VBox):
+    """Controls, a picture, and a message that is empty unless something went wrong.
 
     Attributes:
         controls: name -> ipywidgets control. figure: the last Figure that was drawn, None before the first.
-        picture: ipywidgets.Image with that figure as PNG. line: ipywidgets.HTML.
+        picture: ipywidgets.Image with that figure as PNG. message: ipywidgets.HTML.
     """
 
     def __init__(self, draw: Callable[..., Figure], controls: dict[str, ipywidgets.Widget]):
         self.draw, self.controls, self.figure = draw, controls, None
         self.picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%", object_fit="contain"))
-        self.line = ipywidgets.HTML()
+        self.message = ipywidgets.HTML()
         # All controls stand above the picture and a picture replaces the last one at once: nothing jumps, nothing flickers.
-        super().__init__([*controls.values(), self.line, self.picture])
+        super().__init__([*controls.values(), self.message, self.picture])
         for control in controls.values():
             control.observe(self.redraw, "value")
         self.redraw()
 
     def redraw(self, change: dict | None = None) -> None:
-        """Draw anew with the controls' values. Whatever goes wrong becomes one sentence in the line, never a traceback."""
+        """Draw anew with the controls' values. Whatever goes wrong becomes one sentence, never a traceback."""
         try:
             self.figure = self.draw(**{name: control.value for name, control in self.controls.items()})
             self.picture.value = png(self.figure)
-            self.line.value = ""
+            self.message.value = ""
         except Exception as error:
-            self.line.value = f'<b class="{ERROR}" style="color:#B00020">{html.escape(sentence(error))}</b>'
+            self.message.value = f'<b class="{ERROR}" style="color:#B00020">{html.escape(sentence(error))}</b>'
 
     def _repr_mimebundle_(self, **options) -> dict:
         # A notebook's front end takes the richest of these that it can show: a live one the widget; paper, GitHub, an executed
         # copy without its kernel the PNG. So nobody need find out whether a front end is there.
         bundle = super()._repr_mimebundle_(**options) or {}
         values = ", ".join(f"{control.description} {control.value}" for control in self.controls.values())
-        bundle["text/plain"] = f"Slides({values})" + (f": {self.line.value}" if self.line.value else "")
+        bundle["text/plain"] = f"Sliders({values})" + (f": {self.message.value}" if self.message.value else "")
         if self.picture.value:
             bundle["image/png"] = base64.b64encode(self.picture.value).decode()
         return bundle
 
 
-def slide(draw: Callable[..., Figure], **controls) -> Slides:
+def sliders(draw: Callable[..., Figure], **controls) -> Sliders:
     """A picture with a control for each argument of ``draw``.
 
     Args:
@@ -59,19 +59,19 @@ def slide(draw: Callable[..., Figure], **controls) -> Slides:
             item to begin with; True or False: a box to tick; or any ipywidgets control.
 
     Returns:
-        Slides, to stand last in a notebook cell.
+        Sliders, to stand last in a notebook cell.
 
     >>> from matplotlib.figure import Figure
-    >>> slides = slide(lambda patch_size: Figure(figsize=(patch_size, 2)), patch_size=(1, 9, 1, 3))
-    >>> slides.controls["patch_size"].value = 5
-    >>> slides.controls["patch_size"].description, float(slides.figure.get_figwidth())
+    >>> figure = sliders(lambda patch_size: Figure(figsize=(patch_size, 2)), patch_size=(1, 9, 1, 3))
+    >>> figure.controls["patch_size"].value = 5
+    >>> figure.controls["patch_size"].description, float(figure.figure.get_figwidth())
     ('patch size', 5.0)
     """
-    return Slides(draw, {name: control(name, given) for name, given in controls.items()})
+    return Sliders(draw, {name: control(name, given) for name, given in controls.items()})
 
 
 def control(name: str, given) -> ipywidgets.Widget:
-    """The control that ``slide`` makes of what it was given. Sliders report when let go: drawing takes longer than a drag."""
+    """The control that ``sliders`` makes of what it was given. Sliders report when let go: drawing takes longer than a drag."""
     if isinstance(given, ipywidgets.Widget):
         return given
     common = dict(description=name.replace("_", " "), style={"description_width": "9em"}, layout=ipywidgets.Layout(width="32em"))
@@ -80,8 +80,8 @@ def control(name: str, given) -> ipywidgets.Widget:
     if isinstance(given, list):
         return ipywidgets.Dropdown(options=given, value=given[0], **common)
     low, high, step, value = given
-    whole = all(isinstance(number, int) for number in given)
-    slider = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
+    integers = all(isinstance(number, int) for number in given)
+    slider = ipywidgets.IntSlider if integers else ipywidgets.FloatSlider
     return slider(value=value, min=low, max=high, step=step, continuous_update=False, **common)
 
 

@@ -1,7 +1,8 @@
 """What a lesson calls first: letters of the right size, and errors that are a sentence instead of a page."""
 
 from bgnb.data import ImageSet
-from bgnb.files import InputError, keep_memory
+from bgnb.device import keep_memory
+from bgnb.files import InputError
 from bgnb.plots import talk as talk_style
 
 

@@ -1,7 +1,6 @@
 """A notebook run anew with other parameters: papermill, with the checks that it lacks."""
 
 import ast
-import hashlib
 import json
 import platform
 import tempfile
@@ -9,24 +8,28 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from bgnb.files import InputError, pick_device, whole_file
+from bgnb.device import describe, pick_device
+from bgnb.files import InputError, atomic_write, key
 from bgnb.lessons.controls import ERROR
-from bgnb.study.runs import describe, versions
+from bgnb.study.runs import versions
 
 WORDS = {bool: "True or False", int: "a whole number", float: "a number", str: "text", list: "a list", type(None): "None"}
 
 
 def declared(notebook: str | Path) -> dict:
     """The parameters of a notebook and their values: name -> value, from the cell tagged ``parameters``."""
+    import papermill
+
     try:
-        cells = json.loads(Path(notebook).read_text())["cells"]
-        (cell,) = [c for c in cells if "parameters" in c["metadata"].get("tags", [])]
-        lines = ast.parse("".join(cell["source"])).body
-        return {line.targets[0].id: ast.literal_eval(line.value) for line in lines}
+        found = papermill.inspect_notebook(str(notebook))
+        values = {name: ast.literal_eval(parameter["default"]) for name, parameter in found.items()}
     except OSError as error:
         raise InputError(f"{notebook}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError, SyntaxError):
-        raise InputError(f"{notebook}: is no notebook with one cell tagged parameters, NAME = VALUE in each line") from None
+    except Exception:  # whatever nbformat, papermill and ast make of something else
+        values = {}
+    if not values:
+        raise InputError(f"{notebook}: is no notebook with one cell tagged parameters, NAME = VALUE in each line")
+    return values
 
 
 def typed(name: str, text: str, default):
@@ -66,12 +69,12 @@ def widget_errors(executed: dict) -> list[str]:
     return found
 
 
-def rerun(notebook: str | Path, parameters: Iterable[tuple[str, str]], out: str | Path, show: bool = True) -> Path:
+def rerun(notebook: str | Path, parameters: Iterable[tuple[str, str]], out: str | Path, progress: bool = True) -> Path:
     """Run a notebook with other parameters and write the executed copy, or nothing.
 
     Args:
         notebook: path of an .ipynb. parameters: (NAME, VALUE as text). out: folder; the copy keeps its name.
-        show: papermill's bar over the cells.
+        progress: papermill's bar over the cells.
 
     Returns:
         The path of the copy. Its ``metadata["bgnb"]`` holds parameters, versions, device, seconds and the source's hash.
@@ -96,7 +99,7 @@ def rerun(notebook: str | Path, parameters: Iterable[tuple[str, str]], out: str 
     with tempfile.TemporaryDirectory() as folder:
         part = Path(folder) / notebook.name
         try:
-            papermill.execute_notebook(notebook, part, given, progress_bar=show, log_output=False)
+            papermill.execute_notebook(notebook, part, given, progress_bar=progress, log_output=False)
         except PapermillExecutionError as error:
             what = error.evalue if error.ename == "InputError" else f"{error.ename}: {error.evalue}"
             raise InputError(f"{notebook.name}, cell {error.cell_index}: {what}") from None
@@ -111,8 +114,8 @@ def rerun(notebook: str | Path, parameters: Iterable[tuple[str, str]], out: str 
         "platform": platform.platform(),
         "device": describe(pick_device(str((known | given).get("device", "auto")))),
         "seconds": round(time.perf_counter() - clock, 1),
-        "source": hashlib.sha256(notebook.read_bytes()).hexdigest(),
+        "source": key(notebook),
     }
-    with whole_file(target) as part:
+    with atomic_write(target) as part:
         part.write_text(json.dumps(executed, indent=1, ensure_ascii=False) + "\n")
     return target

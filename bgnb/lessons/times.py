@@ -1,9 +1,4 @@
-"""How long each lesson takes, first and second time, as a table for the README; ``make times`` and ``make figures``.
-
-    python -m bgnb.lessons.times NOTEBOOKS [--once] [--into README.md]
-
-The first time with an empty cache, the second with what the first left. Each lesson has a process of its own, as by hand.
-"""
+"""How long each lesson takes, first with an empty cache, then with what the first run left; each in a process of its own."""
 
 import os
 import sys
@@ -12,8 +7,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-from bgnb.files import InputError, pick_device
-from bgnb.study.runs import describe
+import pandas as pd
+
+from bgnb.files import InputError, progress_bar
 
 
 def seconds(notebook: Path, cache: str) -> float:
@@ -45,39 +41,21 @@ def first_picture(cache: str) -> float:
         return time.perf_counter() - clock
 
 
-def table(rows: list[tuple[str, float, float]]) -> str:
-    """The times as Markdown.
+def times(notebooks: str | Path, once: bool = False) -> pd.DataFrame:
+    """How long each lesson of a folder takes, in seconds: "" (its name), "first time", "second time".
 
-    >>> print(table([("01_a", 61.4, 5.2)]))
-    | | first time | second time |
-    | --- | --- | --- |
-    | 01_a | 61 s | 5 s |
+    Args:
+        once: do not run them again; otherwise ``bgnb run`` is measured, too.
+
+    Raises:
+        InputError: a folder without lessons.
     """
-    lines = [f"| {name} | {first:.0f} s | {second:.0f} s |" for name, first, second in rows]
-    return "\n".join(["| | first time | second time |", "| --- | --- | --- |", *lines])
-
-
-def main(arguments: list[str]) -> None:
-    """``NOTEBOOKS [--once] [--into FILE]``: without --once also ``bgnb run``, and everything twice."""
-    from bgnb.study.sweeps import put_into
-
-    lessons = sorted(Path(arguments[0]).glob("[0-9][0-9]_*.ipynb")) if arguments else []
+    lessons = sorted(Path(notebooks).glob("[0-9][0-9]_*.ipynb"))
     if not lessons:
-        sys.exit("python -m bgnb.lessons.times NOTEBOOKS [--once] [--into README.md]")
-    once, rows = "--once" in arguments, []
-    laps = {path.stem: partial(seconds, path) for path in lessons} | ({} if once else {"bgnb run": first_picture})
-    for name, lap in laps.items():
+        raise InputError(f"{notebooks}: holds no lesson")
+    laps, rows = {path.stem: partial(seconds, path) for path in lessons} | ({} if once else {"bgnb run": first_picture}), []
+    for name, lap in progress_bar(laps.items(), "lessons"):
         with tempfile.TemporaryDirectory() as cache:
             first = lap(cache)
-            rows.append((name, first, first if once else lap(cache)))
-        print(f"{name}: {rows[-1][1]:.0f} s, then {rows[-1][2]:.0f} s", flush=True)
-    if "--into" in arguments:
-        try:
-            text = f"{table(rows)}\n\nOn {describe(pick_device())}."
-            put_into(Path(arguments[arguments.index("--into") + 1]), "times", text)
-        except (InputError, IndexError) as error:
-            sys.exit(f"bgnb: {error}")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+            rows.append({"": name, "first time": f"{first:.0f} s"} | ({} if once else {"second time": f"{lap(cache):.0f} s"}))
+    return pd.DataFrame(rows)

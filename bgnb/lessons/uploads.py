@@ -73,7 +73,7 @@ class Upload(ipywidgets.VBox):
     """Two buttons to choose photos, one to begin, then cut-outs and a link to take them away.
 
     Attributes:
-        targets, backgrounds: ipywidgets.FileUpload. begin: the button. line: what is going on, or went wrong.
+        targets, backgrounds: ipywidgets.FileUpload. begin: the button. message: what is going on, or went wrong.
         picture: the cut-outs. link: a box for the download. figure: the last Figure.
     """
 
@@ -84,30 +84,30 @@ class Upload(ipywidgets.VBox):
             description="Photos of the same place without it", accept="image/*", multiple=True, **wide
         )
         self.begin = ipywidgets.Button(description="Cut out", button_style="primary")
-        self.line, self.link = ipywidgets.HTML(), ipywidgets.VBox()
+        self.message, self.link = ipywidgets.HTML(), ipywidgets.VBox()
         self.picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%", display="none"))
         self.run, self.figure = run, None
         self.begin.on_click(self.work)
-        super().__init__([self.targets, self.backgrounds, self.begin, self.line, self.picture, self.link])
+        super().__init__([self.targets, self.backgrounds, self.begin, self.message, self.picture, self.link])
 
     def work(self, button=None) -> None:
         """Train on what was uploaded and show the cut-outs; whatever goes wrong becomes one sentence."""
         self.begin.disabled = True
-        self.line.value = "Working: half a minute or more ..."
+        self.message.value = "Working: half a minute or more ..."
         try:
             with TemporaryDirectory() as folder:
                 sides = [
                     unpack(self.targets.value, Path(folder) / "with"),
                     unpack(self.backgrounds.value, Path(folder) / "without"),
                 ]
-                report = extract(*sides, Path(folder) / "out", self.run, show=False)
+                report = extract(*sides, Path(folder) / "out", self.run, progress=False)
                 photos, maps = results(sides[0], Path(folder) / "out")
             self.figure = draw_cut_outs(photos, maps, report["threshold"])
             self.picture.value, self.picture.layout.display = png(self.figure), ""
             self.link.children = [download(zipped(photos, maps, report["threshold"]))]
-            self.line.value = html.escape(report.get("warning", ""))
+            self.message.value = html.escape(report.get("warning", ""))
         except Exception as error:
-            self.line.value = f'<b class="{ERROR}" style="color:#B00020">{html.escape(sentence(error))}</b>'
+            self.message.value = f'<b class="{ERROR}" style="color:#B00020">{html.escape(sentence(error))}</b>'
         finally:
             self.begin.disabled = False
 

@@ -11,14 +11,13 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from bgnb.data import ImageSet
-from bgnb.data.images import in_threads, photo_files, read_photo, square, stack
-from bgnb.files import InputError, progress
+from bgnb.data.images import ImageSet, in_threads, photo_files, read_photo, square, stack
+from bgnb.files import InputError, progress_bar
+from bgnb.maps import localise
 from bgnb.metrics import threshold_without_masks
 from bgnb.networks import Network
 from bgnb.settings import Run
-from bgnb.study.runs import trained
-from bgnb.windows import localise
+from bgnb.training import trained
 
 TARGET_PATCHES = 1920  # an epoch of the paper: 8 from each of 240 target images
 # Few photos give more patches each, but not so many that the network knows the photos by heart: of ten composites of dogs in
@@ -39,7 +38,7 @@ def map_photo(model: Network, photo: Image.Image, run: Run) -> Tensor:
 
 
 def extract(
-    targets: str | Path, backgrounds: str | Path, out: str | Path, run: Run, threshold: float | None = None, show: bool = True
+    targets: str | Path, backgrounds: str | Path, out: str | Path, run: Run, threshold: float | None = None, progress: bool = True
 ) -> dict:
     """Train on photos of two folders and write, for every target photo, its map and its cut-out.
 
@@ -67,18 +66,18 @@ def extract(
         raise InputError(f"{out}: is a file; out must be a folder")
     names = output_names(files[0], targets)
     squares = [
-        in_threads(lambda f: square(read_photo(f), run.size), f, t, show)
+        in_threads(lambda f: square(read_photo(f), run.size), f, t, progress)
         for f, t in zip(files, ("targets", "backgrounds"), strict=True)
     ]
     imageset = ImageSet(stack(squares[0]), None, stack(squares[1]), tuple(names))
     run = replace(
         run, source=str(targets), per_image=min(MOST_PER_PHOTO, max(8, -(-TARGET_PATCHES // len(files[0])))), images=None
     )
-    model = trained(imageset, run, show=show)
-    maps = [map_photo(model, read_photo(file), run) for file in progress(files[0], "maps", show)]
+    model = trained(imageset, run, progress=progress)
+    maps = [map_photo(model, read_photo(file), run) for file in progress_bar(files[0], "maps", progress)]
     chosen = threshold_without_masks(maps) if threshold is None else threshold
     report = {
-        "run": asdict(run),
+        "run": asdict(run.resolved()),
         "threshold": chosen,
         "threshold_from": "Otsu over all maps" if threshold is None else "given",
         "photos": {name: round((m >= chosen).float().mean().item(), 4) for name, m in zip(names, maps, strict=True)},
@@ -90,7 +89,7 @@ def extract(
     out.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
     try:
-        for file, name, targetness in zip(files[0], names, progress(maps, "writing", show), strict=True):
+        for file, name, targetness in zip(files[0], names, progress_bar(maps, "writing", progress), strict=True):
             write_photo(part / name, read_photo(file), targetness, chosen)
         (part / "extract.json").write_text(json.dumps(report, indent=2))
         for made in [p for p in part.rglob("*") if p.is_file()]:

@@ -9,6 +9,7 @@ from bgnb.plots.base import (
     BACKGROUNDNESS,
     KINDS_STYLE,
     MASK,
+    METHODS_STYLE,
     OUTLINE,
     TARGETNESS,
     Drawing,
@@ -19,19 +20,20 @@ from bgnb.plots.base import (
     picture,
     png,
     save,
-    show,
+    show_image,
     talk,
 )
-from bgnb.plots.induction import draw_line, draw_routes
+from bgnb.plots.comparison import draw_changes, draw_inside, draw_methods
+from bgnb.plots.induction import draw_routes, draw_two_bells
 from bgnb.plots.maps import draw_compare, draw_cover, draw_curve, draw_gallery, draw_map, draw_masked
-from bgnb.plots.patches import draw_kind_strip, draw_noise_curve, draw_patches, frame, key, kind_of, noise_rate
+from bgnb.plots.patches import draw_kind_strip, draw_noise_curve, draw_patches
 from bgnb.plots.scores import draw_losses, draw_medians, draw_scores
 from bgnb.plots.tables import draw_choice, draw_cut_outs, draw_heat, draw_intervals, draw_lines
 
 __all__ = [
-    "BACKGROUNDNESS", "KINDS_STYLE", "MASK", "OUTLINE", "TARGETNESS", "Drawing", "array", "cut_out", "draw_choice",
-    "draw_compare", "draw_cover", "draw_curve", "draw_cut_outs", "draw_gallery", "draw_heat", "draw_intervals",
-    "draw_kind_strip", "draw_line", "draw_lines", "draw_losses", "draw_map", "draw_masked", "draw_medians", "draw_noise_curve",
-    "draw_patches", "draw_routes", "draw_scores", "frame", "key", "kind_of", "noise_rate", "outline", "panels", "picture",
-    "png", "save", "show", "talk",
+    "BACKGROUNDNESS", "KINDS_STYLE", "MASK", "METHODS_STYLE", "OUTLINE", "TARGETNESS", "Drawing", "array", "cut_out",
+    "draw_changes", "draw_choice", "draw_compare", "draw_cover", "draw_curve", "draw_cut_outs", "draw_gallery", "draw_heat",
+    "draw_inside", "draw_intervals", "draw_kind_strip", "draw_lines", "draw_losses", "draw_map", "draw_masked", "draw_medians",
+    "draw_methods", "draw_noise_curve", "draw_patches", "draw_routes", "draw_scores", "draw_two_bells", "outline", "panels",
+    "picture", "png", "save", "show_image", "talk",
 ]  # fmt: skip

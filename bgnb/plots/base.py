@@ -18,6 +18,15 @@ KINDS_STYLE = {
     "N": ("#AA4499", "s", "N: background image"),
     "T": ("#56B4E9", "D", "P or F: no mask tells"),
 }
+# Colours that colour-blind people tell apart, and markers; patches round, whole images angular.
+METHODS_STYLE = {
+    "background x1": ("#0072B2", "o"),
+    "background x2": ("#56B4E9", "o"),
+    "CAM": ("#D55E00", "s"),
+    "ADL": ("#E69F00", "^"),
+    "HaS": ("#AA4499", "D"),
+    "CutMix": ("#009E73", "v"),
+}
 TARGETNESS = "magma"  # dark = background, bright = target
 # Backgroundness from 0 (the colour of P) to 1 (the colour of N).
 BACKGROUNDNESS = LinearSegmentedColormap.from_list("backgroundness", ["#0072B2", "#F7F7F7", "#AA4499"])
@@ -98,7 +107,7 @@ def array(values) -> np.ndarray:
     return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
 
 
-def show(ax: Axes, image: np.ndarray, title: str = "", **options):
+def show_image(ax: Axes, image: np.ndarray, title: str = "", **options):
     """An image without ticks or frame; options go to ``imshow``."""
     ax.set_axis_off()
     ax.set_title(title)

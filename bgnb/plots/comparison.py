@@ -1,30 +1,22 @@
 """Figures of the comparison: plain functions ``draw_*(...) -> Figure``, as those of ``bgnb.plots``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from matplotlib import colormaps
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from bgnb.boxes import boxes, largest_region
 from bgnb.maps import upsample
 from bgnb.methods import ADL, CutMix, HaS
-from bgnb.metrics import box_iou, boxes, mask_ious
+from bgnb.metrics import overlap
 from bgnb.networks import Network
-from bgnb.plots import MASK, OUTLINE, TARGETNESS, array, panels, picture, show
-from bgnb.study.addons import features
+from bgnb.plots.base import MASK, METHODS_STYLE, OUTLINE, TARGETNESS, array, panels, picture, show_image
 
-# Colours that colour-blind people tell apart, and markers; patches round, whole images angular.
-STYLE = {
-    "background x1": ("#0072B2", "o"),
-    "background x2": ("#56B4E9", "o"),
-    "CAM": ("#D55E00", "s"),
-    "ADL": ("#E69F00", "^"),
-    "HaS": ("#AA4499", "D"),
-    "CutMix": ("#009E73", "v"),
-}
 ENLARGED = 3  # pixels of a gallery for each pixel of a photo: outlines stay thin
 
 
@@ -42,18 +34,18 @@ def draw_changes(photo: Tensor, background: Tensor, images: Tensor, model: Netwo
     generator = torch.Generator().manual_seed(seed)
     figure, axes = panels(2, 3, height=7.4)
     height, width = photo.shape[1:]
-    show(axes[0, 0], picture(photo), f"background learning:\npatches of {patch} pixels")
+    show_image(axes[0, 0], picture(photo), f"background learning:\npatches of {patch} pixels")
     for _ in range(7):
         top, left = (int(torch.randint(side - patch + 1, (), generator=generator)) for side in (height, width))
-        for rim, colour in ((4, "white"), (2.2, STYLE["background x1"][0])):
+        for rim, colour in ((4, "white"), (2.2, METHODS_STYLE["background x1"][0])):
             axes[0, 0].add_patch(Rectangle((left - 0.5, top - 0.5), patch, patch, fill=False, ec=colour, lw=rim))
-    show(axes[0, 1], picture(photo), "CAM: the whole photo,\none label")
+    show_image(axes[0, 1], picture(photo), "CAM: the whole photo,\none label")
 
     seek = HaS(cells=(44,))
     seek.start(model, images.permute(0, 2, 3, 1), generator)
     hidden, _ = seek.batch(photo[None], torch.zeros(1), generator)
     figure.numbers["hidden"] = (hidden[0] != photo).any(0).float().mean().item()
-    show(axes[0, 2], picture(hidden[0]), f"HaS: hides cells\n({figure.numbers['hidden']:.0%} here)")
+    show_image(axes[0, 2], picture(hidden[0]), f"HaS: hides cells\n({figure.numbers['hidden']:.0%} here)")
 
     pair, label = torch.stack([photo, background]), torch.tensor([0.0, 1.0])
     for _ in range(50):  # until the other one was drawn as a partner, and a box that shows
@@ -61,16 +53,16 @@ def draw_changes(photo: Tensor, background: Tensor, images: Tensor, model: Netwo
         if 0.2 < soft[0] < 0.5:
             break
     figure.numbers["mixed"] = soft[0].item()
-    show(axes[1, 0], picture(mixed[0]), f"CutMix: a box of another photo,\nlabel {soft[0]:.2f} background")
+    show_image(axes[1, 0], picture(mixed[0]), f"CutMix: a box of another photo,\nlabel {soft[0]:.2f} background")
 
     device = next(model.parameters()).device
-    attention = features(model, photo[None].to(device)).cpu().mean(1)
+    attention = model.features(photo[None].to(device)).cpu().mean(1)
     keep = attention < ADL().gamma * attention.amax()
     figure.numbers["dropped"] = 1 - keep.float().mean().item()
     large = upsample(attention, (height, width))[0]
-    show(axes[1, 1], picture(photo), "ADL: attention, the mean\nover all channels")
+    show_image(axes[1, 1], picture(photo), "ADL: attention, the mean\nover all channels")
     axes[1, 1].imshow(array(large), cmap="magma", alpha=0.65)
-    show(axes[1, 2], picture(photo), "ADL: hides where attention\nis highest, or stresses it")
+    show_image(axes[1, 2], picture(photo), "ADL: hides where attention\nis highest, or stresses it")
     square = keep[0].repeat_interleave(height // keep.shape[1], 0).repeat_interleave(width // keep.shape[2], 1)
     axes[1, 2].imshow(np.where(array(square)[..., None], 0, [0.0, 0, 0, 1]), extent=(-0.5, width - 0.5, height - 0.5, -0.5))
     return figure
@@ -89,24 +81,16 @@ def large(pixels: np.ndarray) -> np.ndarray:
     return pixels.repeat(ENLARGED, 0).repeat(ENLARGED, 1)
 
 
-def frame(box: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def rgb(colour: str) -> np.ndarray:
+    """A colour as three bytes."""
+    return (255 * np.array(to_rgb(colour))).round().astype(np.uint8)
+
+
+def filled_box(box: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """``(H, W)`` bool: all that lies inside a box (top, bottom, left, right)."""
     inside = np.zeros(shape, bool)
     inside[box[0] : box[1], box[2] : box[3]] = True
     return inside
-
-
-def colour(code: str) -> np.ndarray:
-    """A colour "#RRGGBB" as three bytes."""
-    return np.array([int(code[i : i + 2], 16) for i in (1, 3, 5)], np.uint8)
-
-
-def largest(region: np.ndarray) -> np.ndarray:
-    """The largest connected part of a region ``(H, W)`` bool."""
-    from scipy import ndimage
-
-    parts, count = ndimage.label(region)
-    return parts == np.bincount(parts.ravel())[1:].argmax() + 1 if count else region
 
 
 def draw_methods(
@@ -146,31 +130,25 @@ def draw_methods(
             cell = large(photo)
             if name != "photo":
                 values = array(maps[name][i])
-                cut = values >= (threshold[name] if isinstance(threshold, Mapping) else threshold)
+                region = values >= (threshold[name] if isinstance(threshold, Mapping) else threshold)
                 cell = large((0.4 * grey + 0.6 * 255 * heat(values)[..., :3]).astype(np.uint8))
                 if with_boxes:
-                    cut = frame(boxes(largest(cut)[None])[0], cut.shape)
-                cell[edge(large(cut), 4)] = colour(OUTLINE)
+                    region = filled_box(boxes(largest_region(region)[None])[0], region.shape)
+                cell[edge(large(region), 4)] = rgb(OUTLINE)
             if mask is not None:
-                cell[edge(frame(boxes(mask[None])[0], mask.shape) if with_boxes else mask)] = colour(MASK)
+                cell[edge(filled_box(boxes(mask[None])[0], mask.shape) if with_boxes else mask)] = rgb(MASK)
             top, left = row * (height + gap), column * (width + gap)
             canvas[top : top + height, left : left + width] = cell
             if name != "photo" and mask is not None:
-                iou = overlap(cut, array(masks[i]), with_boxes)
+                truth = array(masks[i])
+                iou = overlap(region, filled_box(boxes(truth[None])[0], truth.shape) if with_boxes else truth)
                 figure.numbers.setdefault(name, []).append(iou)
                 box = dict(facecolor="black", alpha=0.6, edgecolor="none", pad=1.5)
                 ax.text(left + 10, top + height - 12, f"{iou:.2f}", color="white", fontsize=11, bbox=box)
-    show(ax, canvas)
+    show_image(ax, canvas)
     for column, name in enumerate(names):
         ax.text(column * (width + gap) + width / 2, -14, name, ha="center", va="bottom", fontsize=13)
     return figure
-
-
-def overlap(region: np.ndarray, mask: np.ndarray, with_boxes: bool) -> float:
-    """IoU of a region, or of a box given as a region, with the mask or its box."""
-    if with_boxes:
-        return float(box_iou(boxes(region[None]), boxes(mask[None]))[0])
-    return float((region & mask).sum() / max(1, (region | mask).sum()))
 
 
 def draw_inside(maps: Mapping[str, Tensor], masks: Tensor, steps: int = 50) -> Figure:
@@ -194,7 +172,7 @@ def draw_inside(maps: Mapping[str, Tensor], masks: Tensor, steps: int = 50) -> F
                 curves.append(np.interp(share, np.linspace(0, 1, len(inside)), inside / inside[0]))
                 half.append((inside >= 0.5 * inside[0]).mean())
         figure.numbers[name] = float(np.mean(half))
-        line, marker = STYLE.get(name, ("0.3", "x"))
+        line, marker = METHODS_STYLE.get(name, ("0.3", "x"))
         ax.plot(share, np.mean(curves, 0), color=line, marker=marker, markevery=7, lw=2.6, ms=8, label=name)
     ax.axhline(0.5, color="0.4", lw=1, ls=":")
     ax.set(xlabel="share of the target's pixels, the brightest first", ylabel="targetness / highest", ylim=(0, 1.02), xlim=(0, 1))
@@ -202,34 +180,3 @@ def draw_inside(maps: Mapping[str, Tensor], masks: Tensor, steps: int = 50) -> F
     ax.grid(alpha=0.3)
     ax.legend(frameon=False, fontsize=12, ncols=2)
     return figure
-
-
-def draw_intervals(
-    rows: Mapping[str, tuple[float, float, float]], label: str, zero: bool = False, others: Mapping[str, float] | None = None
-) -> Figure:
-    """A point with its interval for each method; for differences a line at zero; dashed lines for what nobody trained.
-
-    Args:
-        rows: method -> (mean, low, high). label: of the x axis. others: yardstick or ceiling -> value.
-    """
-    figure, axes = panels(height=0.9 + 0.46 * (len(rows) + len(others or {})))
-    ax = axes[0, 0]
-    names = [*rows, *(others or {})]
-    for y, name in enumerate(names):
-        line, marker = STYLE.get(name, ("0.35", "|"))
-        mean, low, high = rows[name] if name in rows else (others[name],) * 3
-        ax.plot([low, high], [y, y], color=line, lw=4, alpha=0.6, solid_capstyle="butt")
-        ax.plot(mean, y, color=line, marker=marker, ms=11, mew=3 if marker == "|" else 1)
-    if zero:
-        ax.axvline(0, color="0.2", lw=1.5)
-    ax.set_yticks(range(len(names)), names, fontsize=12)
-    ax.invert_yaxis()
-    ax.set_xlabel(label)
-    ax.grid(axis="x", alpha=0.3)
-    return figure
-
-
-def best_thresholds(maps: Mapping[str, Tensor], masks: Tensor, thresholds: Sequence[float], iou: float = 0.4) -> dict[str, float]:
-    """Method -> the map threshold with the best Loc. Acc., the lowest of equals."""
-    found = {name: (mask_ious(one, masks, thresholds) >= iou).double().mean(0).argmax() for name, one in maps.items()}
-    return {name: float(thresholds[int(best)]) for name, best in found.items()}

@@ -6,31 +6,31 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bgnb.plots.base import KINDS_STYLE, SERIES, SMALL, legend_above, panels
-from bgnb.study.theory import bayes_backgroundness, bell, line_backgroundness, line_boundary, share_below
+from bgnb.study.theory import bayes_backgroundness, normal_backgroundness, normal_boundary, normal_density, share_below
 
 
-def draw_line(ratio: float, pi: float, distance: float) -> Figure:
+def draw_two_bells(ratio: float, pi: float, distance: float) -> Figure:
     """Above: what carries which label, on a line. Below: exact backgroundness, and the boundary where it is 1/2.
 
     Returns:
         A Figure; ``.numbers``: "boundary", "bayes" (backgroundness of F and N far from the target), "called background",
         the shares of P and of F (as of N) left of the boundary.
 
-    >>> draw_line(1, 0.3, 3.0).numbers["boundary"]
+    >>> draw_two_bells(1, 0.3, 3.0).numbers["boundary"]
     1.5
     """
     figure, axes = panels(2, 1, height=5.4, sharex=True)
     above, below = axes[:, 0]
     x = np.linspace(-3.5, max(distance, 2) + 3.5, 500)
-    parts = {"N": ratio * bell(x, 0), "F": (1 - pi) * bell(x, 0), "P": pi * bell(x, distance)}
+    parts = {"N": ratio * normal_density(x, 0), "F": (1 - pi) * normal_density(x, 0), "P": pi * normal_density(x, distance)}
     weights = {"N": f"r = {ratio:g} times", "F": f"1 $-$ π = {1 - pi:.2f} times", "P": f"π = {pi:.2f} times"}
     for name, density in parts.items():
         colour, _, words = KINDS_STYLE[name]
         above.fill_between(x, density, color=colour, alpha=0.25)
         above.plot(x, density, color=colour, lw=3, label=f"{weights[name]} {words.partition(',')[0]}")
     above.set(ylabel="patches", yticks=[], ylim=(0, None))
-    level, boundary = bayes_backgroundness(ratio, pi), line_boundary(ratio, pi, distance)
-    below.plot(x, line_backgroundness(x, ratio, pi, distance), color="0.1", lw=3)
+    level, boundary = bayes_backgroundness(ratio, pi), normal_boundary(ratio, pi, distance)
+    below.plot(x, normal_backgroundness(x, ratio, pi, distance), color="0.1", lw=3)
     below.axhline(0.5, color="0.6", lw=1.5)
     below.axhline(level, color="0.1", ls="--", lw=2)
     high = level < 0.82

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from bgnb.maps import merge_windows
 from bgnb.metrics import LocAcc, mask_ious
-from bgnb.plots.base import MASK, OUTLINE, SERIES, TARGETNESS, array, cut_out, legend_above, outline, panels, picture, show
-from bgnb.windows import spread, starts
+from bgnb.plots.base import MASK, OUTLINE, SERIES, TARGETNESS, array, cut_out, legend_above, outline, panels, picture, show_image
+from bgnb.windows import starts
 
 
 def draw_cover(photo: Tensor, patch: int, stride: int) -> Figure:
@@ -19,17 +20,17 @@ def draw_cover(photo: Tensor, patch: int, stride: int) -> Figure:
     Returns a Figure; ``.numbers`` holds the count of "windows" and the most that cover a pixel, "most".
     """
     rows, columns = (starts(length, patch, stride) for length in photo.shape[1:])
-    cover = spread(torch.ones(1, len(rows), len(columns)), patch, stride, tuple(photo.shape[1:]), "add")[0].numpy()
+    cover = merge_windows(torch.ones(1, len(rows), len(columns)), patch, stride, tuple(photo.shape[1:]), "add")[0].numpy()
     figure, axes = panels(1, 2, height=4.3)
     figure.numbers = {"windows": len(rows) * len(columns), "most": round(float(cover.max()))}
-    show(axes[0, 0], picture(photo), f"{len(rows)} x {len(columns)} windows of {patch} pixels")
+    show_image(axes[0, 0], picture(photo), f"{len(rows)} x {len(columns)} windows of {patch} pixels")
     middle = rows[len(rows) // 2]
     shades = LinearSegmentedColormap.from_list("", ["#0072B2", "#56B4E9"])
     shown = columns[: max(2, min(len(columns), 5))]
     for number, left in enumerate(shown):
         for colour, width in (("white", 4), (shades(number / len(shown)), 2.2)):
             axes[0, 0].add_patch(Rectangle((left - 0.5, middle - 0.5), patch, patch, fill=False, ec=colour, lw=width))
-    shown = show(axes[0, 1], cover, "windows that cover a pixel", cmap="viridis", vmin=0)
+    shown = show_image(axes[0, 1], cover, "windows that cover a pixel", cmap="viridis", vmin=0)
     figure.colorbar(shown, ax=axes[0, 1], shrink=0.9).ax.tick_params(labelsize=11)
     return figure
 
@@ -51,14 +52,14 @@ def draw_map(photo: Tensor, map: Tensor, threshold: float, mask: Tensor | None =
     values = array(map)
     found = values >= threshold
     iou = None if mask is None else mask_ious(map[None].cpu(), mask[None].cpu(), (threshold,)).item()
-    show(axes[0, 0], picture(photo), "photo")
-    shown = show(axes[0, 1], values, "targetness", cmap=TARGETNESS, vmin=0, vmax=1)
+    show_image(axes[0, 0], picture(photo), "photo")
+    shown = show_image(axes[0, 1], values, "targetness", cmap=TARGETNESS, vmin=0, vmax=1)
     below = axes[0, 1].inset_axes([0.05, -0.13, 0.9, 0.06])  # inset: the four pictures stay in one row
     bar = figure.colorbar(shown, cax=below, orientation="horizontal", ticks=[0, threshold, 1])
     bar.ax.set_xticklabels(["0" if threshold > 0.12 else "", f"{threshold:.2f}", "1" if threshold < 0.85 else ""])
     bar.ax.axvline(threshold, color=OUTLINE, lw=3)
-    show(axes[0, 2], cut_out(photo, values), "opacity = targetness")
-    show(axes[0, 3], picture(photo), f"map threshold {threshold:.2f}" if iou is None else f"IoU {iou:.2f}")
+    show_image(axes[0, 2], cut_out(photo, values), "opacity = targetness")
+    show_image(axes[0, 3], picture(photo), f"map threshold {threshold:.2f}" if iou is None else f"IoU {iou:.2f}")
     outline(axes[0, 3], found, OUTLINE)
     if mask is not None:
         outline(axes[0, 3], array(mask), MASK, 1.8, "--")
@@ -79,8 +80,8 @@ def draw_masked(photo: Tensor, mask: Tensor) -> Figure:
     """
     figure, axes = panels(1, 2, width=8.4, height=4.8)
     area = float(mask.float().mean())
-    show(axes[0, 0], picture(photo), "picture")
-    show(axes[0, 1], cut_out(photo, array(mask)), f"its mask: {area:.0%} of the picture")
+    show_image(axes[0, 0], picture(photo), "picture")
+    show_image(axes[0, 1], cut_out(photo, array(mask)), f"its mask: {area:.0%} of the picture")
     figure.numbers = {"area": area}
     return figure
 
@@ -95,7 +96,7 @@ def draw_compare(
     count = len(maps) + (photo is not None)
     figure, axes = panels(1, count, height=0.75 + 9.6 / max(count, 3))
     if photo is not None:
-        show(axes[0, 0], picture(photo), "photo")
+        show_image(axes[0, 0], picture(photo), "photo")
         if mask is not None:
             outline(axes[0, 0], array(mask), MASK, 1.8, "--")
     for ax, (name, values) in zip(axes[0, photo is not None :], maps.items(), strict=True):
@@ -103,7 +104,7 @@ def draw_compare(
         if mask is not None and threshold is not None:
             figure.numbers[name] = mask_ious(values[None].cpu(), mask[None].cpu(), (threshold,)).item()
             title += f"\nIoU {figure.numbers[name]:.2f}"
-        shown = show(ax, array(values), title, cmap=TARGETNESS, vmin=0, vmax=1)
+        shown = show_image(ax, array(values), title, cmap=TARGETNESS, vmin=0, vmax=1)
         if threshold is not None:
             outline(ax, array(values) >= threshold, OUTLINE)
         if mask is not None:
@@ -155,9 +156,9 @@ def draw_gallery(images: Tensor, maps: Tensor, threshold: float | None = None, m
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
     for i, column in enumerate(axes.T):
         values = array(maps[i])
-        show(column[0], picture(images[i]))
-        show(column[1], values, cmap=TARGETNESS, vmin=0, vmax=1)
-        show(column[2], cut_out(images[i], values if threshold is None else (values >= threshold).astype(float)))
+        show_image(column[0], picture(images[i]))
+        show_image(column[1], values, cmap=TARGETNESS, vmin=0, vmax=1)
+        show_image(column[2], cut_out(images[i], values if threshold is None else (values >= threshold).astype(float)))
         if masks is not None:
             outline(column[1], array(masks[i]), MASK, 1.8, "--")
             if threshold is not None:

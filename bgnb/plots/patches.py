@@ -1,4 +1,4 @@
-"""Patches: where they were cut, what they show, how many labels are wrong."""
+"""Patches: where they were cut, what they show_image, how many labels are wrong."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,28 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from bgnb.data import ImageSet
-from bgnb.patches import Patches
-from bgnb.plots.base import BACKGROUNDNESS, KINDS_STYLE, array, legend_above, panels, picture, show
-
-
-def kind_of(patches: Patches) -> np.ndarray:
-    """The patches' kinds; without masks "T" (P or F) for those of target images."""
-    return patches.kind if patches.kind is not None else np.where(array(patches.label) == 1, "N", "T")
-
-
-def noise_rate(patches: Patches, line: float | None = None) -> float:
-    """Label-noise rate: the share of F among the patches of target images; no number without masks or patches.
-
-    >>> import torch
-    >>> zeros = torch.zeros(4, dtype=torch.int64)
-    >>> patches = Patches(torch.zeros(4, 3, 8, 8), zeros, zeros, zeros, zeros, torch.tensor([0.0, 0.05, 0.2, 0.9]))
-    >>> noise_rate(patches), noise_rate(patches, line=0.5)
-    (0.5, 0.75)
-    """
-    if patches.target_fraction is None:
-        return float("nan")
-    of_target = patches.label == 0
-    return (patches.target_fraction[of_target] < (patches.line if line is None else line)).float().mean().item()
+from bgnb.patches import Patches, noise_rate
+from bgnb.plots.base import BACKGROUNDNESS, KINDS_STYLE, array, legend_above, panels, picture, show_image
 
 
 def draw_patches(imageset: ImageSet, patches: Patches, n: int = 4, first: int = 0) -> Figure:
@@ -44,22 +24,22 @@ def draw_patches(imageset: ImageSet, patches: Patches, n: int = 4, first: int = 
     """
     n = min(n, len(imageset.targets), len(imageset.backgrounds))
     figure, axes = panels(2, n, height=0.3 + 2 * 9.6 / n)
-    kind, side = kind_of(patches), patches.pixels.shape[-1]
+    kind, side = patches.known_kind, patches.pixels.shape[-1]
     label, image, top, left = (array(t) for t in (patches.label, patches.image, patches.top, patches.left))
     for row, images in enumerate((imageset.targets, imageset.backgrounds)):
         for column in range(n):
             number = (first + column) % len(images)
-            show(axes[row, column], picture(images[number]))
+            show_image(axes[row, column], picture(images[number]))
             for i in np.flatnonzero((label == row) & (image == number)):
-                frame(axes[row, column], left[i], top[i], side, kind[i])
+                outline_patch(axes[row, column], left[i], top[i], side, kind[i])
     counts = {name: int((kind == name).sum()) for name in KINDS_STYLE if (kind == name).any()}
     figure.numbers = counts | {"noise": noise_rate(patches)}
     noise = "" if patches.kind is None else f"label noise: {figure.numbers['noise']:.0%} of the target images' patches are F"
-    key(figure, counts, noise)
+    legend_of_kinds(figure, counts, noise)
     return figure
 
 
-def frame(ax: Axes, left: int, top: int, side: int, kind: str) -> None:
+def outline_patch(ax: Axes, left: int, top: int, side: int, kind: str) -> None:
     """A patch's frame with a white rim and the letter of its kind, readable on any photo."""
     colour = KINDS_STYLE[kind][0]
     for rim, width in (("white", 4), (colour, 2.4)):
@@ -69,7 +49,7 @@ def frame(ax: Axes, left: int, top: int, side: int, kind: str) -> None:
     ax.text(left + 0.5, top + 0.5, letter, color="white", fontsize=9, weight="bold", va="top", ha="left", bbox=box, clip_on=True)
 
 
-def key(figure: Figure, kinds: Sequence[str], title: str = "") -> None:
+def legend_of_kinds(figure: Figure, kinds: Sequence[str], title: str = "") -> None:
     """What the colours mean, above everything, with a title."""
     handles = [Rectangle((0, 0), 1, 1, fill=False, ec=KINDS_STYLE[k][0], lw=2.4) for k in kinds]
     names = [KINDS_STYLE[k][2] for k in kinds]
@@ -81,13 +61,13 @@ def draw_kind_strip(patches: Patches, n: int = 10, scores=None, title: str = "")
 
     The same patches are shown at every call, the first ``n`` of each kind: only their scores change.
     """
-    kind = kind_of(patches)
+    kind = patches.known_kind
     found = [name for name in KINDS_STYLE if (kind == name).any()]
     step = 1.18 if scores is None else 1.4  # from row to row, in patches
     across, down = 1.1 * n + 2.4, step * len(found)
     figure, axes = panels(height=9.6 * down / (across + (1.2 if scores is not None else 0)) + (0.5 if title else 0.15))
     ax = axes[0, 0]  # one for all: thirty would take a second to draw
-    show(ax, np.zeros((1, 1)), title, alpha=0)
+    show_image(ax, np.zeros((1, 1)), title, alpha=0)
     for row, name in enumerate(found):
         colour, _, words = KINDS_STYLE[name]
         letter, _, rest = words.partition(": ")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import seaborn as sns
 from matplotlib.figure import Figure
 
 from bgnb.files import InputError
@@ -70,11 +71,10 @@ def draw_scores(
     figure, axes = panels(len(found), 1, height=0.8 + 1.5 * len(found), sharex=True, sharey=True)
     for ax, (name, values) in zip(axes[:, 0], found.items(), strict=True):
         colour, _, kind = KINDS_STYLE[name]
-        ax.hist(values, bins, range=(0, 1), weights=np.full(len(values), 1 / len(values)), color=colour, alpha=0.85)
+        same = dict(bins=bins, binrange=(0, 1), stat="probability", ax=ax)
+        sns.histplot(x=values, color=colour, alpha=0.85, linewidth=0, **same)
         if predicted is not None and len(predicted.get(name, ())):
-            other = array(predicted[name])
-            share = np.full(len(other), 1 / len(other))
-            ax.hist(other, bins, range=(0, 1), weights=share, histtype="step", color="0.1", lw=2, label=words)
+            sns.histplot(x=array(predicted[name]), element="step", fill=False, color="0.1", linewidth=2, label=words, **same)
         figure.numbers[name] = float(np.median(values))
         ax.axvline(figure.numbers[name], color=colour, lw=4)
         text = f"{kind}\nmedian {figure.numbers[name]:.2f}"
@@ -82,7 +82,7 @@ def draw_scores(
         ax.text(0.015, 0.9, text, transform=ax.transAxes, va="top", fontsize=12, bbox=box)
         if bayes is not None and name != "P":
             ax.axvline(bayes, color="0.1", ls="--", lw=2, label=f"r / (r + 1 $-$ π) = {bayes:.2f}")
-        ax.set(xlim=(0, 1))
+        ax.set(xlim=(0, 1), ylabel="")
         ax.yaxis.set_major_formatter("{x:.0%}")
     top = max(ax.get_ylim()[1] for ax in axes.flat)
     axes[0, 0].set_ylim(0, 1.35 * top)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -12,6 +13,7 @@ from bgnb.metrics import mask_ious
 from bgnb.plots.base import (
     LABEL,
     MASK,
+    METHODS_STYLE,
     OUTLINE,
     PLAIN,
     SERIES,
@@ -22,7 +24,7 @@ from bgnb.plots.base import (
     outline,
     panels,
     picture,
-    show,
+    show_image,
 )
 
 
@@ -54,19 +56,18 @@ def heat(ax: Axes, values, rows: Sequence, columns: Sequence, names: tuple[str, 
     """The heat map of ``draw_heat`` on given axes; its numbers."""
     seeds = np.asarray(values, float).reshape(-1, len(rows), len(columns))
     mean = seeds.mean(0)
-    shown = ax.imshow(mean, cmap="cividis", vmin=0, vmax=1, aspect="auto")
-    for i, j in np.ndindex(mean.shape):
-        text = f"{mean[i, j]:.2f}"
-        if len(seeds) > 1:
-            text += f"\n{seeds[:, i, j].min():.2f} … {seeds[:, i, j].max():.2f}"
-        ax.text(j, i, text, ha="center", va="center", color="black" if mean[i, j] > 0.55 else "white", fontsize=SMALL + 1)
+    texts = [[f"{mean[i, j]:.2f}" for j in range(len(columns))] for i in range(len(rows))]
+    if len(seeds) > 1:
+        low, high = seeds.min(0), seeds.max(0)
+        texts = [[f"{t}\n{low[i, j]:.2f} … {high[i, j]:.2f}" for j, t in enumerate(line)] for i, line in enumerate(texts)]
+    style = dict(cmap="viridis", annot_kws={"fontsize": SMALL + 1}, cbar_kws={"label": title})
+    sns.heatmap(mean, annot=np.array(texts), fmt="", xticklabels=columns, yticklabels=rows, ax=ax, **style)
     if chosen is not None:
         for colour, width in (("white", 8), (SERIES[4], 4.5)):
-            corner = (chosen[1] - 0.47, chosen[0] - 0.45)
+            corner = (chosen[1] + 0.03, chosen[0] + 0.05)
             ax.add_patch(Rectangle(corner, 0.94, 0.9, fill=False, edgecolor=colour, linewidth=width))
-    ax.set(xticks=range(len(columns)), yticks=range(len(rows)), xticklabels=columns, yticklabels=rows)
     ax.set(ylabel=names[0], xlabel=names[1])
-    ax.figure.colorbar(shown, ax=ax).set_label(title, size=LABEL)
+    ax.collections[0].colorbar.ax.yaxis.label.set_size(LABEL)
     best = np.unravel_index(mean.argmax(), mean.shape)
     return {"best": (rows[best[0]], columns[best[1]]), "chosen": None if chosen is None else float(mean[chosen])}
 
@@ -98,8 +99,8 @@ def draw_choice(
     figure.numbers = heat(large, values, rows, columns, ("patch (pixels)", "ratio"), chosen, "Loc. Acc. (IoU ≥ 0.4)")
     ious = None if masks is None else mask_ious(maps.cpu(), masks.cpu(), (threshold,))[:, 0].tolist()
     for i, (above, below) in enumerate(axes[:, 1:].T):
-        show(above, picture(images[i]))
-        show(below, array(maps[i]), "" if ious is None else f"IoU {ious[i]:.2f}", cmap=TARGETNESS, vmin=0, vmax=1)
+        show_image(above, picture(images[i]))
+        show_image(below, array(maps[i]), "" if ious is None else f"IoU {ious[i]:.2f}", cmap=TARGETNESS, vmin=0, vmax=1)
         outline(below, array(maps[i]) >= threshold, OUTLINE)
         if masks is not None:
             outline(below, array(masks[i]), MASK, 1.8, "--")
@@ -119,10 +120,10 @@ def draw_cut_outs(photos: Sequence[np.ndarray], maps: Sequence[np.ndarray], thre
     n = min(n, len(photos))
     figure, axes = panels(3, n, height=6.4, height_ratios=[2, 2, 1.3])
     for ax, photo in zip(axes[0], photos, strict=False):
-        show(ax, photo)
+        show_image(ax, photo)
     for ax, photo, values in zip(axes[1], photos, maps, strict=False):
         alpha = (values >= threshold)[..., None]
-        show(ax, np.where(alpha, photo / 255, PLAIN), f"{alpha.mean():.0%}")
+        show_image(ax, np.where(alpha, photo / 255, PLAIN), f"{alpha.mean():.0%}")
     for ax in axes[2]:
         ax.remove()
     ax = figure.add_subplot(axes[2, 0].get_gridspec()[2, :])
@@ -135,17 +136,27 @@ def draw_cut_outs(photos: Sequence[np.ndarray], maps: Sequence[np.ndarray], thre
     return figure
 
 
-def draw_intervals(values: Mapping[str, tuple[float, float, float]], xlabel: str = "Loc. Acc.") -> Figure:
-    """Values with their intervals, a line each: name -> (value, low, high).
+def draw_intervals(
+    values: Mapping[str, tuple[float, float, float]], xlabel: str = "Loc. Acc.", others: Mapping[str, float] | None = None
+) -> Figure:
+    """Values with their intervals, a line each, and a line at zero where there are differences.
 
-    Returns a Figure; ``.numbers``: how many pairs of intervals there are, "pairs", and how many do not meet, "apart".
+    Args:
+        values: name -> (value, low, high); methods have colours and markers of their own.
+        others: name -> value, without an interval: baselines and ceilings.
+
+    Returns:
+        A Figure; ``.numbers``: how many pairs of intervals there are, "pairs", and how many do not meet, "apart".
     """
-    figure, axes = panels(height=1 + 0.42 * len(values))
+    rows = {**values, **{name: (value,) * 3 for name, value in (others or {}).items()}}
+    figure, axes = panels(height=1 + 0.45 * len(rows))
     ax = axes[0, 0]
-    for i, (value, low, high) in enumerate(values.values()):
-        ax.plot([low, high], [i, i], color="0.35", lw=3)
-        ax.plot(value, i, "o", color=SERIES[0], ms=9)
-    ax.set(yticks=range(len(values)), yticklabels=list(values), xlabel=xlabel)
+    for i, (name, (value, low, high)) in enumerate(rows.items()):
+        colour, marker = METHODS_STYLE.get(name, (SERIES[0], "o") if name in values else ("0.35", "|"))
+        ax.plot([low, high], [i, i], color=colour, lw=4, alpha=0.6, solid_capstyle="butt")
+        ax.plot(value, i, color=colour, marker=marker, ms=11, mew=3 if marker == "|" else 1)
+    ax.set_yticks(range(len(rows)), list(rows), fontsize=SMALL + 1)
+    ax.set_xlabel(xlabel)
     ax.invert_yaxis()
     ax.grid(axis="x", alpha=0.3)
     if ax.get_xlim()[0] < 0:

@@ -24,8 +24,7 @@ import os
 
 import numpy as np
 
-from bgnb.files import InputError
-from bgnb.files import progress as bar
+from bgnb.files import InputError, progress_bar
 
 from .animals import animal
 from .brush import PIXELS, wide_blur
@@ -154,7 +153,7 @@ def make(
     paint = functools.partial(_both, target=target, scene=scene, seed=seed, size=size, **dials)
     helpers = min((os.cpu_count() or 1) - 1, 7, images // 24)
     painted = in_processes(paint, range(first, first + images), helpers)
-    made = list(bar(painted, f"{target} in {scene}", progress, total=images))
+    made = list(progress_bar(painted, f"{target} in {scene}", progress, total=images))
     targets, masks, backgrounds = (np.stack(pictures) for pictures in zip(*made, strict=True))
     return targets, masks, backgrounds
 

@@ -1,7 +1,11 @@
-"""The scenes at a glance: ``python -m bgnb.scenes figures`` writes ``scenes.jpg`` and ``scenes_dials.jpg``."""
+"""The scenes at a glance: ``bgnb scenes --out figures`` writes ``scenes.jpg`` and ``scenes_dials.jpg``."""
+
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from bgnb.files import atomic_write
 
 from . import ANIMALS, PLACES, SEAMS, target_picture
 
@@ -70,3 +74,14 @@ def _corner(mask) -> tuple[int, int, int, int]:
     x = int(np.flatnonzero(mask[top]).mean())
     x, y = min(max(x - 32, 0), len(mask) - 64), min(max(top - 20, 0), len(mask) - 64)
     return x, y, x + 64, y + 64
+
+
+def write_sheets(folder: str | Path) -> list[Path]:
+    """``scenes.jpg`` and ``scenes_dials.jpg`` in a folder; as PNG they would have megabytes."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, picture in (("scenes", draw_contact_sheet()), ("scenes_dials", draw_dials())):
+        written.append(Path(folder) / f"{name}.jpg")
+        with atomic_write(written[-1]) as part:
+            picture.save(part, quality=88, subsampling=0, optimize=True)
+    return written

@@ -1,17 +1,25 @@
-"""Yardsticks: maps that nobody trained. A method is worth what it gains over them."""
+"""What maps are compared with: baselines, which nobody trained, and ceilings, which look at the masks.
+
+A method is worth what it gains over the baselines. A ceiling says what background learning's maps could reach at best.
+"""
 
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from bgnb.data import ImageSet
-from bgnb.files import pick_device
+from bgnb.device import pick_device
+from bgnb.files import InputError
+from bgnb.maps import localise, min_max, targetness
+from bgnb.methods import TrueLabels
 from bgnb.networks import build
+from bgnb.patches import box_share
 from bgnb.settings import Run
-from bgnb.windows import localise, normalise
+from bgnb.training import fit
+from bgnb.windows import starts
 
 
-def whole_image(imageset: ImageSet) -> Tensor:
+def constant_map(imageset: ImageSet) -> Tensor:
     """Everything is target: ``(T, H, W)`` of ones."""
     return torch.ones(len(imageset.targets), *imageset.size)
 
@@ -23,7 +31,7 @@ def centred_gaussian(imageset: ImageSet) -> Tensor:
     """
     distance = [torch.linspace(-1, 1, length) ** 2 for length in imageset.size]
     bump = torch.exp(-2 * (distance[0][:, None] + distance[1]))
-    return normalise(bump[None]).expand(len(imageset.targets), -1, -1)
+    return min_max(bump[None]).expand(len(imageset.targets), -1, -1)
 
 
 def colour_distance(imageset: ImageSet, patch: int = 48) -> Tensor:
@@ -34,7 +42,7 @@ def colour_distance(imageset: ImageSet, patch: int = 48) -> Tensor:
     mean = imageset.backgrounds.float().mean((0, 2, 3))
     distance = (imageset.targets.float() - mean[:, None, None]).norm(dim=1)
     side = patch | 1
-    return normalise(avg_pool2d(distance[:, None], side, stride=1, padding=side // 2, count_include_pad=False)[:, 0])
+    return min_max(avg_pool2d(distance[:, None], side, stride=1, padding=side // 2, count_include_pad=False)[:, 0])
 
 
 def untrained(imageset: ImageSet, run: Run) -> Tensor:
@@ -43,11 +51,40 @@ def untrained(imageset: ImageSet, run: Run) -> Tensor:
     return localise(model, imageset.targets, run).cpu()
 
 
-def yardsticks(imageset: ImageSet, run: Run) -> dict[str, Tensor]:
-    """All of them by name; each map ``(T, H, W)`` in [0, 1]."""
+def baselines(imageset: ImageSet, run: Run) -> dict[str, Tensor]:
+    """All baselines by name; each map ``(T, H, W)`` in [0, 1]."""
     return {
-        "constant map": whole_image(imageset),
+        "constant map": constant_map(imageset),
         "centred Gaussian": centred_gaussian(imageset),
         "colour distance": colour_distance(imageset, run.patch),
         "untrained network": untrained(imageset, run),
     }
+
+
+def blurred_mask(imageset: ImageSet, run: Run) -> Tensor:
+    """The mask, blurred by the window: maps ``(T, H, W)`` of windows that know which share of their pixels is target.
+
+    No map made of windows of this size is likely to be sharper.
+
+    >>> from bgnb import load, loc_acc
+    >>> photos = load(size=64, images=6, progress=False)
+    >>> loc_acc(blurred_mask(photos, Run(size=64, patch=24, stride=4)), photos.masks).value
+    1.0
+    """
+    if imageset.masks is None:
+        raise InputError("ceiling: these pictures have no masks")
+    rows, columns = (torch.tensor(starts(length, run.patch, run.stride)) for length in imageset.size)
+    shape = len(imageset.masks), len(rows), len(columns)
+    image, top, left = (t.flatten() for t in torch.meshgrid(torch.arange(shape[0]), rows, columns, indexing="ij"))
+    share = box_share(imageset.masks.cpu(), image, top, left, run.patch).view(shape)
+    return targetness(1 - share, run.patch, run.stride, imageset.size, run.resolved().overlap)
+
+
+def true_labels(imageset: ImageSet, run: Run) -> Tensor:
+    """Maps ``(T, H, W)`` of the same patch classifier in the same training, told the truth: P against F and N."""
+    return localise(fit(imageset, run, progress=False, method=TrueLabels()), imageset.targets, run).cpu()
+
+
+def ceilings(imageset: ImageSet, run: Run) -> dict[str, Tensor]:
+    """Both ceilings by name; each map ``(T, H, W)`` in [0, 1]."""
+    return {"true labels": true_labels(imageset, run), "mask blurred by the window": blurred_mask(imageset, run)}

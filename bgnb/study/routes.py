@@ -4,16 +4,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy.stats import mannwhitneyu
 from torch import Tensor
 
 from bgnb.data import ImageSet
-from bgnb.files import progress
-from bgnb.metrics import interval, loc_acc
+from bgnb.files import progress_bar
+from bgnb.maps import targetness
+from bgnb.metrics import loc_acc
 from bgnb.networks import Network
 from bgnb.settings import Run
-from bgnb.study.runs import kind_scores, trained
+from bgnb.study.intervals import bootstrap_interval
+from bgnb.study.runs import kind_scores
 from bgnb.study.theory import shift
-from bgnb.windows import score_windows, targetness
+from bgnb.training import trained
+from bgnb.windows import score_windows
 
 ROUTES = ("more crops", "loss weight", "log k afterwards")
 
@@ -39,8 +43,7 @@ def ranking(scores: dict[str, np.ndarray]) -> float:
     """
     if not (len(scores["F"]) and len(scores["P"])):
         return float("nan")
-    difference = scores["F"][:, None] - scores["P"][None]
-    return float(((difference > 0) + 0.5 * (difference == 0)).mean())
+    return float(mannwhitneyu(scores["F"], scores["P"], method="asymptotic").statistic) / (len(scores["F"]) * len(scores["P"]))
 
 
 def look(model: Network, imageset: ImageSet, run: Run) -> tuple[dict[str, np.ndarray], Tensor]:
@@ -56,10 +59,12 @@ def judge(scores: dict[str, np.ndarray], windows: Tensor, imageset: ImageSet, ru
     maps = targetness(shift(windows, k), run.patch, run.stride, imageset.size, run.resolved().overlap).cpu()
     found = loc_acc(maps, imageset.masks.cpu())
     medians = {kind: float(np.median(values)) if len(values) else float("nan") for kind, values in scores.items()}
-    return medians | {"ranking": ranking(scores), "loc_acc": found.value, "interval": interval(found.hits)}
+    return medians | {"ranking": ranking(scores), "loc_acc": found.value, "interval": bootstrap_interval(found.hits)}
 
 
-def routes(imageset: ImageSet, run: Run, ratios: Sequence[float] = (1, 2, 4), seeds: int = 1, show: bool = True) -> list[dict]:
+def routes(
+    imageset: ImageSet, run: Run, ratios: Sequence[float] = (1, 2, 4), seeds: int = 1, progress: bool = True
+) -> list[dict]:
     """Every route to every ratio, for each seed, at equal updates.
 
     Args:
@@ -71,10 +76,10 @@ def routes(imageset: ImageSet, run: Run, ratios: Sequence[float] = (1, 2, 4), se
     """
     jobs = [(name, k, run.seed + i) for i in range(seeds) for k in ratios for name in ROUTES]
     rows, seen = [], {}
-    for name, k, seed in progress(jobs, "networks", show):
+    for name, k, seed in progress_bar(jobs, "networks", progress):
         one = route(replace(run, seed=seed), name, k)
         if one not in seen:  # at k = 1 all routes are one, and log k needs no network of its own
-            seen[one] = look(trained(imageset, one, show=False), imageset, one)
+            seen[one] = look(trained(imageset, one, progress=False), imageset, one)
         added = k if name == "log k afterwards" else 1
         rows.append({"route": name, "k": k, "seed": seed} | judge(*seen[one], imageset, one, added))
     return rows

@@ -1,13 +1,9 @@
-"""From a ``Run`` to its result: load, train (once), localise, measure. Grids of runs and their tables."""
+"""From a ``Run`` to its result: load, train (once), localise, measure."""
 
-import json
 import platform
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,17 +12,17 @@ from torch.nn.functional import avg_pool2d
 
 from bgnb.boxes import evaluate
 from bgnb.data import ImageSet, load
-from bgnb.files import InputError, cache_folder, compute_dtype, key, load_tensors, pick_device, save_tensors
-from bgnb.methods import Method
+from bgnb.device import compute_dtype, describe, pick_device
+from bgnb.maps import localise
 from bgnb.metrics import LocAcc, loc_acc, without_masks
-from bgnb.networks import Network, build
-from bgnb.patches import LINE, sample_patches
-from bgnb.settings import Run, Training, values_of
-from bgnb.study.ceilings import ceilings as upper_bounds
-from bgnb.study.references import yardsticks
+from bgnb.networks import Network
+from bgnb.patches import MIN_FRACTION, sample_patches
+from bgnb.settings import Run
+from bgnb.study import references
+from bgnb.study.intervals import bootstrap_interval
 from bgnb.study.theory import bayes_backgroundness
-from bgnb.training import VERSION, fit
-from bgnb.windows import localise, score_windows
+from bgnb.training import fit, trained
+from bgnb.windows import score_windows
 
 KIND_PATCHES = 200  # of each kind in the histograms (paper, Fig. 4)
 
@@ -41,61 +37,6 @@ class Result:
     maps: Tensor
     accuracy: LocAcc | None
     numbers: dict
-
-
-def network_key(imageset: ImageSet, run: Run, method: Method | None = None) -> str:
-    """A key of all that decides what ``fit`` returns: pictures, parameters, weights file, device, precision, versions."""
-    device = pick_device(run.device)
-    settings = values_of(run.resolved(), Training) | {"precision": str(compute_dtype(device, run.precision))}
-    weights = Path(run.weights) if run.weights and Path(run.weights).exists() else None
-    return key(settings, repr(method), device.type, torch.__version__, VERSION, weights, imageset.targets, imageset.backgrounds)
-
-
-def trained(
-    imageset: ImageSet,
-    run: Run,
-    show: bool = True,
-    on_epoch: Callable[[int, Network, float], None] | None = None,
-    method: Method | None = None,
-) -> Network:
-    """``fit``, or the network that an earlier ``fit`` of the same pictures, run and method left in the cache folder.
-
-    ``on_epoch`` sees what it would see in ``fit``: with it, the networks of all epochs are kept, not only the last.
-
-    >>> pictures = load(size=64, images=4, progress=False)
-    >>> run, seen = Run(size=64, patch=24, epochs=2), []
-    >>> for again in range(2):
-    ...     model = trained(pictures, run, show=False, on_epoch=lambda epoch, model, loss: seen.append((epoch, loss)))
-    >>> seen[:2] == seen[2:], len(seen)
-    (True, 4)
-    """
-    name = network_key(imageset, run, method) + ("-epochs" if on_epoch else "")
-    path = cache_folder() / "networks" / f"{name}.safetensors"
-    model = build(run.net, run.patch, seed=run.seed, whole=run.image_level).to(pick_device(run.device))
-    epochs = range(1 if on_epoch else run.epochs_run, run.epochs_run + 1)
-    try:
-        tensors, metadata = load_tensors(path)
-        losses = json.loads(metadata["losses"])
-        weights = [{n: tensors[f"{epoch}.{n}"] for n in model.state_dict()} for epoch in epochs]
-    except (InputError, KeyError):
-        kept = {}
-
-        def look(epoch: int, model: Network, loss: float) -> None:
-            if epoch in epochs:
-                kept.update({f"{epoch}.{n}": tensor.clone() for n, tensor in model.state_dict().items()})
-            if on_epoch:
-                on_epoch(epoch, model, loss)
-
-        model = fit(imageset, run, show=show, on_epoch=look, method=method)
-        with suppress(OSError):  # a full disk costs the next call its time, not this one its result
-            save_tensors(path, kept, {"losses": json.dumps(model.losses)})
-        return model
-    for epoch, state in zip(epochs, weights, strict=True):
-        model.load_state_dict(state)
-        if on_epoch:
-            on_epoch(epoch, model, losses[epoch - 1])
-    model.losses = losses
-    return model.eval()
 
 
 def kind_scores(model: Network, imageset: ImageSet, run: Run, count: int = KIND_PATCHES) -> dict[str, np.ndarray]:
@@ -118,20 +59,20 @@ def share_of_p(masks: Tensor, patch: int) -> float:
     0.3333333333333333
     """
     inside = avg_pool2d(masks[:, None].float(), patch, stride=1, divisor_override=1)  # pixels of target in each patch
-    return (inside >= LINE * patch**2).double().mean().item()
+    return (inside >= MIN_FRACTION * patch**2).double().mean().item()
 
 
 def measure(
-    run: Run, baselines: bool = False, ceilings: bool = False, metrics: bool = False, cache: bool = True, show: bool = True
+    run: Run, baselines: bool = False, ceilings: bool = False, metrics: bool = False, cache: bool = True, progress: bool = True
 ) -> Result:
     """Load, train, localise and measure on the training's target images, as the paper does (docs/protocol.md, row 12).
 
     Args:
         run: all parameters. baselines: also measure maps that nobody trained, see ``bgnb.study.references``.
-        ceilings: also measure what the masks would allow; this trains a second network, see ``bgnb.study.ceilings``.
-        metrics: measure by all metrics, see ``bgnb.boxes``: slower by a few seconds.
+        ceilings: also measure what the masks would allow; this trains a second network, see ``bgnb.study.references``.
+        metrics: measure by all metrics, see ``bgnb.boxes.all_metrics``: slower by a few seconds.
         cache: take a network that was trained before with the same pictures and parameters.
-        show: bars.
+        progress: bars.
 
     Returns:
         A Result; where the pictures have no masks, its accuracies are None.
@@ -144,11 +85,11 @@ def measure(
         now = time.perf_counter()
         seconds[name], clock = round(now - clock, 3), now
 
-    imageset = load(**run.load_arguments(), progress=show)
+    imageset = load(**run.load_arguments(), progress=progress)
     lap("load")
-    model = (trained if cache else fit)(imageset, run, show=show)
+    model = (trained if cache else fit)(imageset, run, progress=progress)
     lap("train")
-    maps = localise(model, imageset.targets, run, show=show).cpu()
+    maps = localise(model, imageset.targets, run, progress=progress).cpu()
     lap("localise")
     device, masks, accuracy = pick_device(run.device), imageset.masks, None
     numbers = {
@@ -162,7 +103,7 @@ def measure(
     }
     if masks is not None:
         accuracy, found = evaluate(maps, masks, metrics)
-        numbers |= found | {"without_masks": without_masks(maps, masks)}
+        numbers |= found | {"interval": bootstrap_interval(accuracy.hits), "without_masks": without_masks(maps, masks)}
         if not run.image_level:
             scores, pi = kind_scores(model, imageset, run), share_of_p(masks, run.patch)
             numbers |= {
@@ -171,9 +112,9 @@ def measure(
                 "bayes_backgroundness": bayes_backgroundness(run.ratio, pi),
             }
         if baselines:
-            numbers["baselines"] = {n: reference(m, masks, metrics) for n, m in yardsticks(imageset, run).items()}
+            numbers["baselines"] = {n: reference(m, masks, metrics) for n, m in references.baselines(imageset, run).items()}
         if ceilings:
-            numbers["ceilings"] = {n: reference(m, masks, metrics) for n, m in upper_bounds(imageset, run).items()}
+            numbers["ceilings"] = {n: reference(m, masks, metrics) for n, m in references.ceilings(imageset, run).items()}
     lap("measure")
     numbers |= {"seconds": seconds, "device": describe(device), "versions": versions()}
     numbers["precision"] = str(compute_dtype(device, run.precision)).removeprefix("torch.")
@@ -187,13 +128,6 @@ def reference(maps: Tensor, masks: Tensor, metrics: bool) -> dict:
         return {"loc_acc": found.value, "threshold": found.threshold}
     _, numbers = evaluate(maps, masks, everything=True)
     return {name: numbers[name] for name in ("loc_acc", "threshold", "metrics")}
-
-
-def describe(device: torch.device) -> str:
-    """A device in words: "cpu (2 threads)", or the name of the GPU."""
-    if device.type == "cuda":
-        return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else device.type
 
 
 def versions() -> dict[str, str]:

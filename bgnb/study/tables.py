@@ -1,11 +1,16 @@
-"""Tables of a comparison: every method, yardstick and ceiling on every pair of target and scene, from stored results."""
+"""Stored results as tidy frames, and frames as Markdown tables."""
 
 from collections.abc import Iterable
-from itertools import chain
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-# Name in tables -> method, ratio, learning rate: what comparison_development.yml chose, the same way for all.
+from bgnb.files import InputError, atomic_write
+from bgnb.settings import METHODS, Machine, Run, names
+from bgnb.study.intervals import bootstrap_interval, bootstrap_over_seeds
+
+# Method in tables -> method, ratio, learning rate: what the grid comparison_development chose, in the same way for all.
 SETTINGS = {
     "background x1": ("background", 1, 0.01),
     "background x2": ("background", 2, 0.03),
@@ -14,7 +19,10 @@ SETTINGS = {
     "HaS": ("has", 1, 0.003),
     "CutMix": ("cutmix", 1, 0.003),
 }
-NAMES = {"background": "background", "cam": "CAM", "adl": "ADL", "has": "HaS", "cutmix": "CutMix"}
+SPELLED = {"cam": "CAM", "adl": "ADL", "has": "HaS", "cutmix": "CutMix"}
+# Runs that differ in none of these are the same run with other seeds, perhaps on other machines.
+PARAMETERS = [name for name in names(Run) if name not in ("seed", "source", *names(Machine))]
+PICTURES = ["target", "scene", "camouflage", "seam_control"]
 
 
 def method_name(run: dict) -> str:
@@ -23,66 +31,143 @@ def method_name(run: dict) -> str:
     >>> method_name({"method": "background", "ratio": 2}), method_name({"method": "has", "ratio": 1})
     ('background x2', 'HaS')
     """
-    return f"background x{run['ratio']:g}" if run["method"] == "background" else NAMES[run["method"]]
+    return SPELLED.get(run["method"]) or f"background x{run['ratio']:g}"
 
 
-def interval_over_seeds(values: np.ndarray, confidence: float = 0.95, draws: int = 2000) -> tuple[float, float]:
-    """Bootstrap interval of a mean over seeds and images: seeds are drawn anew, then images within each.
+def tidy(results: Iterable[dict]) -> pd.DataFrame:
+    """One row for each result: all parameters of its run, and what tables show of it.
 
-    Args:
-        values: ``(seeds, images)``, or ``(pairs, seeds, images)``: each pair is drawn by itself, the mean is over all.
-
-    >>> low, high = interval_over_seeds(np.tile([0, 1], (3, 50)))
-    >>> 0.4 < low < 0.46 and 0.54 < high < 0.6
-    True
+    "hits" holds an array ``(images,)`` of 0 and 1, "result" the result itself; parameters that a run lacks have their defaults.
     """
-    rng = np.random.default_rng(0)
-    values = np.asarray(values, float)
-    values = values[None] if values.ndim == 2 else values
-    means = np.zeros(draws)
-    seeds, images = values.shape[1:]
-    for pair in values:
-        seed = rng.integers(seeds, size=(draws, seeds, 1))
-        means += pair[seed, rng.integers(images, size=(draws, seeds, images))].mean((1, 2)) / len(values)
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
+    rows = []
+    for result in results:
+        run = dict(result["run"])
+        pictures = f"{run['target']}, {run['scene']}"
+        pictures += f", camouflage {run['camouflage']:g}" if run.get("camouflage") else ""
+        pictures += ", seam control" if run.get("seam_control") else ""
+        hits = np.array([int(hit) for hit in result["hits"]])
+        rows.append(run | {"pictures": pictures, "name": method_name(run), "hits": hits, "result": result})
+    frame = pd.DataFrame(rows)
+    for name in PARAMETERS:
+        if name not in frame:
+            frame[name] = getattr(Run, name, None)
+    return frame
 
 
-def hits(results: Iterable[dict]) -> dict[str, dict[str, np.ndarray]]:
+def differing(frame: pd.DataFrame, shown: Iterable[str] = ()) -> list[str]:
+    """The parameters that differ within a frame and that no column shows: a table must name them."""
+    return [name for name in PARAMETERS if name not in shown and frame[name].nunique(dropna=False) > 1]
+
+
+def also(run: pd.Series, parameters: Iterable[str]) -> str:
+    """ ", patch 16, net resnet50": some parameters of a run in words."""
+    return "".join(f", {name} {run[name]:g}" if isinstance(run[name], float) else f", {name} {run[name]}" for name in parameters)
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """A frame of strings as a Markdown table.
+
+    >>> print(markdown(pd.DataFrame({"ratio": ["x1"], "Loc. Acc.": ["0.50"]})))
+    | ratio   | Loc. Acc.   |
+    |:--------|:------------|
+    | x1      | 0.50        |
+    """
+    return frame.to_markdown(index=False, disable_numparse=True)
+
+
+def number(values: Iterable[float]) -> str:
+    """A mean with two decimals."""
+    return f"{np.mean(list(values)):.2f}"
+
+
+# ---- one method: every run is a row ----
+
+
+def runs_table(results: list[dict]) -> pd.DataFrame:
+    """A row for each run, a mean over its seeds.
+
+    Loc. Acc. at IoU .40 is the mean over seeds, each at its best map threshold; its interval is a bootstrap over all images
+    of all seeds. Everything else is a mean over seeds.
+    """
+    frame = tidy(results).sort_values("seed", kind="stable")
+    frame = frame.sort_values(["net", "target", "scene", "ratio", "patch", "camouflage", "seam_control"], kind="stable")
+    more = differing(frame, [*PICTURES, "net", "epochs", "ratio"])
+    rows = []
+    for _, group in frame.groupby(PARAMETERS, dropna=False, sort=False):
+        run, several = group.iloc[0], list(group["result"])
+        low, high = bootstrap_interval(np.concatenate(list(group["hits"])))
+        single = [result["loc_acc"] for result in several]
+        rows.append({
+            "target, scene": run["pictures"],
+            "network": f"{run['net']}, {run['epochs']} epochs{also(run, more)}",
+            "ratio": f"x{run['ratio']:g}",
+            "Loc. Acc. [95 %]": f"**{number(single)}** [{low:.2f}, {high:.2f}]",
+            "min-max of seeds": f"{min(single):.2f}-{max(single):.2f} ({len(single)})",
+            "threshold without masks": number(result["without_masks"]["loc_acc"] for result in several),
+            "PxAP": number(result["pxap"] for result in several),
+            **{name: number(r["baselines"][name]["loc_acc"] for r in several) for name in several[0].get("baselines", {})},
+            "median F": number(result["backgroundness"]["F"] for result in several),
+            "median N": number(result["backgroundness"]["N"] for result in several),
+            "r / (r + 1 - pi)": number(result["bayes_backgroundness"] for result in several),
+            "median P": number(result["backgroundness"]["P"] for result in several),
+            "pi": number(result["pi"] for result in several),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def beside(left: list[dict], right: list[dict]) -> str:
+    """Two tables in one, for what both have measured (pictures, network, epochs, ratio): each cell is left / right.
+
+    Raises InputError if there is nothing that both have.
+    """
+    rows = ["target, scene", "network", "ratio"]
+    if not (left and right):
+        raise InputError("beside: one of the two holds no results")
+    one, other = (runs_table(half).set_index(rows) for half in (left, right))
+    both = [row for row in one.index if row in other.index]
+    if not both:
+        raise InputError("beside: the two have no pictures, network and ratio in common")
+    columns = [c for c in one if c in other and c not in ("min-max of seeds", "PxAP", "pi")]
+    return markdown((one.loc[both, columns] + " / " + other.loc[both, columns]).reset_index())
+
+
+# ---- several methods: every method is a row, every pair of target and scene a column ----
+
+
+def labelled(results: Iterable[dict]) -> pd.DataFrame:
+    """``tidy``, where runs of one method that differ in a parameter have it in their names: two networks stay two rows."""
+    frame = tidy(results).sort_values("seed", kind="stable")
+    more = {name: differing(group, PICTURES) for name, group in frame.groupby("name", sort=False)}
+    frame["name"] = [run["name"] + also(run, more[run["name"]]) for _, run in frame.iterrows()]
+    return frame
+
+
+def complete(results: list[dict]) -> list[dict]:
+    """The results of those seeds that every method has been measured with on every pair (a sweep may not have ended yet)."""
+    frame = labelled(results)
+    measured = frame.groupby("seed").size()
+    return list(frame[frame["seed"].isin(measured.index[measured == measured.max()])]["result"])
+
+
+def hits(results: list[dict]) -> dict[str, dict[str, np.ndarray]]:
     """Method -> pair -> ``(seeds, images)`` of 0 and 1: which image is found (IoU 0.40, each seed's best map threshold).
 
     With ``complete`` results a pair's arrays fit together image by image.
     """
     table = {}
-    for result in sorted(results, key=lambda r: r["run"]["seed"]):
-        of_method = table.setdefault(method_name(result["run"]), {})
-        of_method.setdefault(pair_name(result["run"]), []).append([int(hit) for hit in result["hits"]])
-    return {method: {pair: np.array(seeds) for pair, seeds in pairs.items()} for method, pairs in table.items()}
-
-
-def pair_name(run: dict) -> str:
-    """Target and scene of a run."""
-    return f"{run['target']}, {run['scene']}"
-
-
-def complete(results: Iterable[dict]) -> list[dict]:
-    """The results of those seeds that every method has been measured with on every pair (a sweep may not have ended yet)."""
-    seen = {}
-    for result in results:
-        seen.setdefault(result["run"]["seed"], {})[method_name(result["run"]), pair_name(result["run"])] = result
-    most = max(map(len, seen.values()), default=0)
-    return [result for found in seen.values() if len(found) == most for result in found.values()]
-
-
-def references(results: Iterable[dict]) -> dict[str, dict[str, list[dict]]]:
-    """Yardstick or ceiling -> pair -> the panels of its metrics, one for each seed."""
-    table = {}
-    for result in results:
-        pair = pair_name(result["run"])
-        for other, numbers in (result["baselines"] | result.get("ceilings", {})).items():
-            if "metrics" in numbers:
-                table.setdefault(other, {}).setdefault(pair, []).append(numbers["metrics"])
+    for (name, pair), group in labelled(results).groupby(["name", "pictures"], sort=False):
+        table.setdefault(name, {})[pair] = np.stack(list(group["hits"]))
     return table
+
+
+def references(results: list[dict]) -> pd.DataFrame:
+    """Baselines and ceilings with all metrics, a row for each and each seed: "name", "pictures", "metrics"."""
+    rows = []
+    for _, run in tidy(results).iterrows():
+        for name, numbers in (run["result"].get("baselines", {}) | run["result"].get("ceilings", {})).items():
+            if "metrics" in numbers:
+                rows.append({"name": f"*{name}*", "pictures": run["pictures"], "metrics": numbers["metrics"]})
+    return pd.DataFrame(rows, columns=["name", "pictures", "metrics"])
 
 
 def verdict(low: float, high: float) -> str:
@@ -94,109 +179,129 @@ def verdict(low: float, high: float) -> str:
     return "win" if low > 0 else "loss" if high < 0 else "tie"
 
 
-def accuracy_table(results: list[dict]) -> list[list[str]]:
-    """Loc. Acc. at IoU 0.40 of all methods, yardsticks and ceilings, pair by pair; the mean with its interval."""
-    found, others = hits(results), references(results)
-    pairs = list(next(iter(found.values())))
-    rows = [["Loc. Acc., IoU 0.40", *pairs, "mean [95 %]"]]
-    for method, by_pair in found.items():
-        low, high = interval_over_seeds(np.stack(list(by_pair.values())))
-        means = [by_pair[pair].mean() for pair in pairs]
-        rows.append([method, *(f"{m:.2f}" for m in means), f"**{np.mean(means):.2f}** [{low:.2f}, {high:.2f}]"])
-    for other, by_pair in others.items():
-        means = [np.mean([panel["loc_acc"]["0.4"] for panel in by_pair[pair]]) for pair in pairs]
-        rows.append([f"*{other}*", *(f"{m:.2f}" for m in means), f"{np.mean(means):.2f}"])
-    return rows
+def accuracy_table(results: list[dict]) -> pd.DataFrame:
+    """Loc. Acc. at IoU 0.40 of all methods, baselines and ceilings, pair by pair; the mean with its interval."""
+    rows = []
+    for name, by_pair in hits(results).items():
+        low, high = bootstrap_over_seeds(np.stack(list(by_pair.values())))
+        means = {pair: found.mean() for pair, found in by_pair.items()}
+        mean = f"**{number(means.values())}** [{low:.2f}, {high:.2f}]"
+        rows.append({"Loc. Acc., IoU 0.40": name, **{p: f"{m:.2f}" for p, m in means.items()}, "mean [95 %]": mean})
+    for name, group in references(results).groupby("name", sort=False):
+        means = {p: np.mean([m["loc_acc"]["0.4"] for m in one["metrics"]]) for p, one in group.groupby("pictures", sort=False)}
+        cells = {pair: f"{means[pair]:.2f}" for pair in means}
+        rows.append({"Loc. Acc., IoU 0.40": name, **cells, "mean [95 %]": number(means.values())})
+    return pd.DataFrame(rows)
 
 
-def difference_table(results: list[dict], to: str = "CAM") -> list[list[str]]:
+def difference_table(results: list[dict], to: str = "CAM") -> pd.DataFrame:
     """Paired difference in Loc. Acc. to one method, image by image, with its interval over seeds and images."""
-    found = hits(results)
-    pairs = list(found[to])
-    rows = [[f"minus {to}, image by image", *pairs, "mean", "wins, ties, losses"]]
-    for method in found:
-        if method != to:
-            differences = [found[method][pair] - found[to][pair] for pair in pairs]
-            cells, words = [], []
-            for difference in [*differences, np.stack(differences)]:
-                low, high = interval_over_seeds(difference)
-                words.append(verdict(low, high))
-                cells.append(f"{difference.mean():+.2f} [{low:+.2f}, {high:+.2f}] {words[-1]}")
-            counts = (str(words[:-1].count(word)) for word in ("win", "tie", "loss"))
-            rows.append([method, *cells, ", ".join(counts)])
-    return rows
+    found, rows = hits(results), []
+    for name in found:
+        if name == to:
+            continue
+        differences = {pair: found[name][pair] - found[to][pair] for pair in found[to]}
+        row, words = {f"minus {to}, image by image": name}, []
+        for column, difference in [*differences.items(), ("mean", np.stack(list(differences.values())))]:
+            low, high = bootstrap_over_seeds(difference)
+            words.append(verdict(low, high))
+            row[column] = f"{difference.mean():+.2f} [{low:+.2f}, {high:+.2f}] {words[-1]}"
+        row["wins, ties, losses"] = ", ".join(str(words[:-1].count(word)) for word in ("win", "tie", "loss"))
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
-def panel_table(results: list[dict]) -> list[list[str]]:
+def metrics_table(results: list[dict]) -> pd.DataFrame:
     """Every metric, as the mean over pairs and seeds."""
-    panels = {}
-    for result in results:
-        panels.setdefault(method_name(result["run"]), []).append(result["metrics"])
-    panels |= {f"*{other}*": list(chain(*by_pair.values())) for other, by_pair in references(results).items()}
-    levels = list(next(iter(panels.values()))[0]["loc_acc"])
-    head = [f"mask {level}" for level in levels] + ["mask 0.4, held-out threshold"] + [f"box {level}" for level in levels]
-    rows = [["", *head, "MaxBoxAccV2", "PxAP", "peak IoU", "pointing"]]
-    for method, several in panels.items():
-        columns = [[p["loc_acc"][level] for p in several] for level in levels]
-        columns += [[p["held_out"]["0.4"] for p in several]]
-        columns += [[p["loc_acc_box"][level] for p in several] for level in levels]
-        columns += [[p[key] for p in several] for key in ("max_box_acc_v2", "pxap", "peak_iou", "pointing")]
-        rows.append([method, *(f"{np.mean(column):.2f}" for column in columns)])
-    return rows
+    frame = labelled(results).assign(metrics=lambda f: [result["metrics"] for result in f["result"]])
+    rows = []
+    for name, group in pd.concat([frame[["name", "metrics"]], references(results)]).groupby("name", sort=False):
+        columns = {}
+        for metrics in group["metrics"]:
+            flat = {f"mask {level}": value for level, value in metrics["loc_acc"].items()}
+            flat["mask 0.4, held-out threshold"] = metrics["held_out"]["0.4"]
+            flat |= {f"box {level}": value for level, value in metrics["loc_acc_box"].items()}
+            flat |= {"MaxBoxAccV2": metrics["max_box_acc_v2"], "PxAP": metrics["pxap"]}
+            flat |= {"peak IoU": metrics["peak_iou"], "pointing": metrics["pointing"]}
+            for column, value in flat.items():
+                columns.setdefault(column, []).append(value)
+        rows.append({"": name} | {column: number(values) for column, values in columns.items()})
+    return pd.DataFrame(rows)
 
 
-def settings_table(results: list[dict]) -> list[list[str]]:
+def settings_table(results: list[dict]) -> pd.DataFrame:
     """What every method was trained with."""
-    rows = [["", "learning rate", "epochs", "in a batch", "updates"]]
-    for result in {method_name(r["run"]): r for r in results}.values():
-        run, shown = result["run"], result["images"]["targets"]
-        patches = run["method"] == "background"
-        batches = -(-round(shown * (1 + run["ratio"]) * (run["per_image"] if patches else 1)) // run["batch"])
-        batch = f"{run['batch']} {'patches' if patches else 'images'}"
-        rows.append([method_name(run), f"{run['lr']:g}", str(result["epochs_run"]), batch, str(result["epochs_run"] * batches)])
-    return rows
+    rows = []
+    for name, group in labelled(results).groupby("name", sort=False):
+        run, result = group.iloc[-1], group.iloc[-1]["result"]
+        unit = METHODS[run["method"]].unit
+        drawn = result["images"]["targets"] * (1 + run["ratio"]) * (run["per_image"] if unit == "patches" else 1)
+        updates = result["epochs_run"] * -(-round(drawn) // run["batch"])
+        cells = {"learning rate": f"{run['lr']:g}", "epochs": str(result["epochs_run"])}
+        rows.append({"": name, **cells, "in a batch": f"{run['batch']} {unit}", "updates": str(updates)})
+    return pd.DataFrame(rows)
 
 
 def comparison(results: list[dict]) -> str:
     """All tables in Markdown: for photographs, then for drawn scenes; at the end what every method was trained with."""
     blocks = []
-    for word, source in (("Photographs", lambda s: s != "scenes"), ("Drawn scenes", lambda s: s == "scenes")):
-        chosen = complete(r for r in results if source(r["run"]["source"]))
+    for word, drawn in (("Photographs", False), ("Drawn scenes", True)):
+        chosen = [result for result in results if (result["run"]["source"] == "scenes") == drawn]
         if chosen:
+            chosen = complete(chosen)
             seeds, images = len({r["run"]["seed"] for r in chosen}), chosen[0]["images"]["targets"]
-            tables = [accuracy_table(chosen), difference_table(chosen), panel_table(chosen)]
-            blocks += [
-                f"**{word}**, {images} target images a pair, {seeds} seeds",
-                *map(markdown, tables),
-            ]
+            blocks.append(f"**{word}**, {images} target images a pair, {seeds} seeds")
+            blocks += [markdown(table(chosen)) for table in (accuracy_table, difference_table, metrics_table)]
     return "\n\n".join([*blocks, markdown(settings_table(results))])
 
 
-def rates(results: Iterable[dict]) -> dict[str, dict[float, tuple[float, float]]]:
-    """Method -> learning rate -> Loc. Acc. and PxAP, each a mean over the development sets."""
-    table = {}
-    for result in results:
-        one = table.setdefault(method_name(result["run"]), {}).setdefault(result["run"]["lr"], [])
-        one.append((result["loc_acc"], result["pxap"]))
-    return {m: {lr: tuple(np.mean(found, 0).tolist()) for lr, found in sorted(by.items())} for m, by in table.items()}
+# ---- learning rates ----
+
+
+def rates(results: Iterable[dict]) -> pd.DataFrame:
+    """Loc. Acc. and PxAP by method ("name") and learning rate ("lr"), each a mean over the development sets."""
+    frame = tidy(results)
+    frame = frame.assign(loc_acc=[r["loc_acc"] for r in frame["result"]], pxap=[r["pxap"] for r in frame["result"]])
+    return frame.groupby(["name", "lr"], sort=False)[["loc_acc", "pxap"]].mean()
 
 
 def chosen_rates(results: Iterable[dict]) -> dict[str, float]:
     """Method -> the learning rate with the best Loc. Acc. on the development sets; PxAP decides between equals."""
-    return {method: max(found, key=found.get) for method, found in rates(results).items()}
+    best = rates(results).sort_values(["loc_acc", "pxap"]).reset_index().groupby("name", sort=False)["lr"].last()
+    return best.to_dict()
 
 
-def rates_table(results: list[dict]) -> str:
+def rates_table(results: list[dict]) -> pd.DataFrame:
     """Loc. Acc. of every method at every learning rate, the chosen one in bold."""
-    table, best = rates(results), chosen_rates(results)
-    columns = sorted({lr for found in table.values() for lr in found})
-    rows = [["Loc. Acc. at learning rate", *(f"{lr:g}" for lr in columns)]]
-    for method, found in table.items():
-        cells = [f"{found[lr][0]:.2f}" if lr in found else "" for lr in columns]
-        rows.append([method, *(f"**{c}**" if lr == best[method] else c for c, lr in zip(cells, columns, strict=True))])
-    return markdown(rows)
+    found, best = rates(results)["loc_acc"].unstack(), chosen_rates(results)
+    found = found.reindex(index=dict.fromkeys(tidy(results)["name"]), columns=sorted(found.columns))
+    rows = []
+    for name, row in found.iterrows():
+        cells = {f"{lr:g}": "" if np.isnan(v) else f"**{v:.2f}**" if lr == best[name] else f"{v:.2f}" for lr, v in row.items()}
+        rows.append({"Loc. Acc. at learning rate": name} | cells)
+    return pd.DataFrame(rows)
 
 
-def markdown(rows: list[list[str]]) -> str:
-    """Rows, the first of them the head, as a Markdown table."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
+# ---- whatever a sweep measured ----
+
+
+def render(results: list[dict]) -> str:
+    """The tables that fit the results: of several methods a comparison, of several learning rates the best, else every run."""
+    frame = tidy(results)
+    if frame["method"].nunique() > 1:
+        rates_differ = frame.groupby("name")["lr"].nunique().max() > 1
+        return markdown(rates_table(results)) if rates_differ else comparison(results)
+    table = runs_table(results)
+    first = table.columns.get_loc("median F")
+    return "\n\n".join([markdown(table.iloc[:, :first]), markdown(pd.concat([table.iloc[:, :3], table.iloc[:, first:]], axis=1))])
+
+
+def put_into(path: str | Path, name: str, text: str) -> None:
+    """Replace what stands between ``<!-- NAME -->`` and ``<!-- end -->`` in a Markdown file."""
+    page = Path(path).read_text()
+    before, mark, rest = page.partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    if not (mark and end):
+        raise InputError(f"{path}: has no lines <!-- {name} --> and <!-- end -->")
+    with atomic_write(path) as part:
+        part.write_text(f"{before}{mark}{text}\n{end}{after}")

@@ -4,6 +4,7 @@ All of it is ours, not the paper's (docs/protocol.md). pi is the share of target
 """
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 
@@ -16,7 +17,8 @@ def bayes_backgroundness(ratio: float, pi: float) -> float:
     there are r labelled background for 1 - pi labelled target. Ours, not the paper's.
 
     Args:
-        ratio: background patches for each target patch, > 0. pi: share of P among target-image patches, 0 ... 1.
+        ratio: background patches for each target patch, > 0.
+        pi: share of P among target-image patches, 0 ... 1.
 
     >>> [round(bayes_backgroundness(ratio, 0.3), 2) for ratio in (1, 2, 4)]
     [0.59, 0.74, 0.85]
@@ -27,10 +29,11 @@ def bayes_backgroundness(ratio: float, pi: float) -> float:
 def shift(backgroundness, factor: float):
     """Add log ``factor`` to the logit: what a ratio ``factor`` times as high does to a perfect classifier.
 
-    Order is kept: no patch overtakes another.
+    The order of patches is kept.
 
     Args:
-        backgroundness: a number, array or tensor in [0, 1]. factor: > 0.
+        backgroundness: a number, array or tensor in [0, 1].
+        factor: > 0.
 
     >>> round(shift(bayes_backgroundness(1, 0.3), 4), 2)  # from ratio 1 to ratio 4
     0.85
@@ -38,41 +41,42 @@ def shift(backgroundness, factor: float):
     return factor * backgroundness / (1 + (factor - 1) * backgroundness)
 
 
-def bell(x, middle: float, spread: float = 1.0):
-    """Density of a normal distribution at ``x``."""
-    return np.exp(-(((np.asarray(x, float) - middle) / spread) ** 2) / 2) / (spread * math.sqrt(2 * math.pi))
+def normal_density(x, mean: float, sigma: float = 1.0) -> np.ndarray:
+    """Density of a normal distribution at ``x``, a number or an array."""
+    return np.vectorize(NormalDist(mean, sigma).pdf)(x)
 
 
-def line_backgroundness(x, ratio: float, pi: float, distance: float, spread: float = 1.0):
-    """Exact backgroundness on a line where background lies around 0 and the target around ``distance``.
+def normal_backgroundness(x, ratio: float, pi: float, distance: float, sigma: float = 1.0) -> np.ndarray:
+    """Exact backgroundness where a patch is one number: background lies around 0, the target around ``distance``.
 
-    A patch is one number. N and F are normal around 0, P around ``distance``, all with the same ``spread``. Labelled
-    background: r times N. Labelled target: pi times P and 1 - pi times F. Backgroundness is the first over the sum.
+    N and F are normal around 0, P around ``distance``, all with the same ``sigma``. Labelled background: r times N.
+    Labelled target: pi times P and 1 - pi times F. Backgroundness is the first over the sum.
 
-    >>> round(float(line_backgroundness(-9, ratio=2, pi=0.3, distance=3)), 4) == round(bayes_backgroundness(2, 0.3), 4)
+    >>> round(float(normal_backgroundness(-9, ratio=2, pi=0.3, distance=3)), 4) == round(bayes_backgroundness(2, 0.3), 4)
     True
     """
-    away = (np.asarray(x, float) - distance / 2) * distance / spread**2  # log of P's density over N's, exact for equal spreads
-    return ratio / (ratio + (1 - pi) + pi * np.exp(away))
+    log_ratio = (np.asarray(x, float) - distance / 2) * distance / sigma**2  # log of P's density over N's, exact for one sigma
+    return ratio / (ratio + (1 - pi) + pi * np.exp(log_ratio))
 
 
-def line_boundary(ratio: float, pi: float, distance: float, spread: float = 1.0) -> float:
-    """Where backgroundness is 1/2 on that line: distance / 2 + (spread^2 / distance) log((r - (1 - pi)) / pi).
+def normal_boundary(ratio: float, pi: float, distance: float, sigma: float = 1.0) -> float:
+    """Where ``normal_backgroundness`` is 1/2: distance / 2 + (sigma^2 / distance) log((r - (1 - pi)) / pi).
 
-    Left of it a patch is called background, right of it target. At ratio 1 it lies in the middle for every pi: as much true
-    background outweighs the wrong labels exactly. Minus infinity, nothing is background, up to r = 1 - pi.
+    Left of it a patch is called background, right of it target. At ratio 1 it lies in the middle for every pi: there is
+    exactly as much true background as there are target-image patches. It is minus infinity up to r = 1 - pi: then nothing
+    is called background.
 
-    >>> line_boundary(1, 0.3, distance=3), round(line_boundary(4, 0.3, distance=3), 2), line_boundary(0.5, 0.3, distance=3)
+    >>> normal_boundary(1, 0.3, distance=3), round(normal_boundary(4, 0.3, distance=3), 2), normal_boundary(0.5, 0.3, distance=3)
     (1.5, 2.3, -inf)
     """
-    left = ratio - (1 - pi)
-    return distance / 2 + spread**2 / distance * math.log(left / pi) if left > 0 else -math.inf
+    surplus = ratio - (1 - pi)
+    return distance / 2 + sigma**2 / distance * math.log(surplus / pi) if surplus > 0 else -math.inf
 
 
-def share_below(x: float, middle: float, spread: float = 1.0) -> float:
+def share_below(x: float, mean: float, sigma: float = 1.0) -> float:
     """Share of a normal distribution that lies left of ``x``.
 
-    >>> share_below(3, middle=3), share_below(-math.inf, 0)
+    >>> share_below(3, mean=3), share_below(-math.inf, 0)
     (0.5, 0.0)
     """
-    return 0.5 * (1 + math.erf((x - middle) / (spread * math.sqrt(2))))
+    return NormalDist(mean, sigma).cdf(x)

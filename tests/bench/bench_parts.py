@@ -5,9 +5,9 @@ import torch
 from compare import BF16, CPU, PATCH, SIZE, STRIDE, pictures
 
 import bgnb
-from bgnb.files import autocast
+from bgnb.device import autocast
 from bgnb.metrics import mask_ious
-from bgnb.patches import cut, draw_crops, pool, pool_index
+from bgnb.patches import crop, draw_crops, pool, pool_index
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +24,9 @@ def test_draw_crops(benchmark, imageset):
     assert len(benchmark(draw_crops, imageset, PATCH, 8, 1, 0)) == 960
 
 
-def test_cut(benchmark, imageset):
+def test_crop(benchmark, imageset):
     images, crops = pool(imageset), draw_crops(imageset, PATCH, 8, 1, 0)
-    assert len(benchmark(cut, images, pool_index(crops, 60), crops.top, crops.left, PATCH)) == 960
+    assert len(benchmark(crop, images, pool_index(crops, 60), crops.top, crops.left, PATCH)) == 960
 
 
 def test_normalise(benchmark, imageset, model):
@@ -51,4 +51,4 @@ def test_mask_ious(benchmark, imageset):
 
 def test_epoch(benchmark, imageset):
     run = bgnb.Run(epochs=1, device="cpu")
-    assert len(benchmark.pedantic(bgnb.fit, (imageset, run), dict(show=False), rounds=3, warmup_rounds=1).losses) == 1
+    assert len(benchmark.pedantic(bgnb.fit, (imageset, run), dict(progress=False), rounds=3, warmup_rounds=1).losses) == 1

@@ -24,11 +24,11 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import bgnb
-from bgnb.files import autocast, compute_dtype, keep_memory
+from bgnb.device import autocast, compute_dtype, keep_memory
 from bgnb.metrics import THRESHOLDS, mask_ious
 from bgnb.networks import Network
-from bgnb.patches import cut, draw_crops, pool, pool_index
-from bgnb.study.sweeps import put_into
+from bgnb.patches import crop, draw_crops, pool, pool_index
+from bgnb.study.tables import put_into
 
 CPU = torch.device("cpu")
 BF16 = compute_dtype(CPU)  # bfloat16 where the processor gains from it
@@ -76,7 +76,7 @@ def sampled(imageset: bgnb.ImageSet) -> Callable:
         for start in range(0, len(crops), 512):
             part = slice(start, start + 512)
             with autocast(CPU, BF16):
-                model.normalise(cut(images, image[part], crops.top[part], crops.left[part], PATCH))
+                model.normalise(crop(images, image[part], crops.top[part], crops.left[part], PATCH))
 
     return ours
 
@@ -104,7 +104,7 @@ def plain(net: str, patch: int) -> Network:
 def epoch() -> list[list[str]]:
     """One epoch of ``tiny`` on 480 pictures, from bytes to weights."""
     imageset, run = pictures(240), bgnb.Run(epochs=1, device="cpu")
-    works = lambda: bgnb.fit(imageset, run, show=False), users_epoch(), sampled(imageset)
+    works = lambda: bgnb.fit(imageset, run, progress=False), users_epoch(), sampled(imageset)
     mine, theirs, drawing = times(*works, rounds=3)
     as_it_stands = elsewhere("(taken,) = compare.times(compare.users_epoch(), rounds=3)")
     return [
@@ -209,7 +209,7 @@ def maps() -> list[list[str]]:
 
     def ours(mode: str, precision: str, count: int) -> Tensor:
         scores = bgnb.score_windows(model, images[:count], PATCH, STRIDE, mode, precision)
-        return bgnb.spread(scores, PATCH, STRIDE, SIZE)
+        return bgnb.merge_windows(scores, PATCH, STRIDE, SIZE)
 
     batches = (27, 81, 243, 729)
     exact = ours("dense", "fp32", n)
@@ -239,10 +239,12 @@ def maps() -> list[list[str]]:
 def averaging() -> list[list[str]]:
     """From 27 x 27 scores to maps, 24 pictures; IoU of 240 maps at 10 thresholds."""
     scores = torch.rand(24, 27, 27)
-    assert torch.allclose(bgnb.spread(scores, PATCH, STRIDE, SIZE), peers.fold_average(scores, PATCH, STRIDE, SIZE), atol=1e-5)
+    assert torch.allclose(
+        bgnb.merge_windows(scores, PATCH, STRIDE, SIZE), peers.fold_average(scores, PATCH, STRIDE, SIZE), atol=1e-5
+    )
     cells, full, fold = times(
-        lambda: bgnb.spread(scores, PATCH, STRIDE, SIZE, cell=STRIDE),
-        lambda: bgnb.spread(scores, PATCH, STRIDE, SIZE),
+        lambda: bgnb.merge_windows(scores, PATCH, STRIDE, SIZE, cell=STRIDE),
+        lambda: bgnb.merge_windows(scores, PATCH, STRIDE, SIZE),
         lambda: peers.fold_average(scores, PATCH, STRIDE, SIZE),
     )
     seen, masks = torch.rand(240, 27, 27), pictures(240).masks
@@ -317,9 +319,8 @@ def within(what: str, seconds: float, most: float) -> list[str]:
 
 def allocator() -> list[list[str]]:
     """An epoch of ``tiny`` with and without ``keep_memory``, each in a process of its own."""
-    code = (
-        "(taken,) = compare.times(lambda: bgnb.fit(compare.pictures(60), bgnb.Run(epochs=1, device='cpu'), show=False), rounds=3)"
-    )
+    code = "run = bgnb.Run(epochs=1, device='cpu'); "
+    code += "(taken,) = compare.times(lambda: bgnb.fit(compare.pictures(60), run, progress=False), rounds=3)"
     seconds = [elsewhere(first + code) for first in ("bgnb.keep_memory(); ", "")]
     return [against("`tiny` epoch with `keep_memory()`", "without", None, *seconds)]
 

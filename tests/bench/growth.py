@@ -10,7 +10,7 @@ from compare import pictures, times
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 import bgnb
-from bgnb.files import keep_memory
+from bgnb.device import keep_memory
 from bgnb.plots import panels
 
 BASE = dict(images=32, size=128, patch=24, stride=4, ratio=1)
@@ -39,7 +39,7 @@ def measure(images: int, size: int, patch: int, stride: int, ratio: float) -> li
         scores = bgnb.score_windows(model, imageset.targets, patch, stride, mode, "auto")
         return bgnb.targetness(scores, patch, stride, size)
 
-    works = [lambda: bgnb.fit(imageset, run, show=False), lambda: maps("dense")]
+    works = [lambda: bgnb.fit(imageset, run, progress=False), lambda: maps("dense")]
     windows = len(bgnb.starts(size, patch, stride)) ** 2 * images * patch**2
     if windows < 1e8:  # one by one the others take minutes: that is the point
         return [*times(works[0], lambda: maps("windows"), works[1], rounds=3)]

@@ -9,33 +9,33 @@ from PIL import Image
 import bgnb
 from bgnb import plots
 from bgnb.files import InputError
-from bgnb.lessons.controls import ERROR, slide
+from bgnb.lessons.controls import ERROR, sliders
 
 
-def pixels(slides) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(slides.picture.value)).convert("RGB"), int)
+def pixels(widget) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(widget.picture.value)).convert("RGB"), int)
 
 
 def test_a_higher_threshold_outlines_fewer_pixels():
     photo, ramp = torch.full((3, 32, 32), 90, dtype=torch.uint8), torch.linspace(0, 1, 32 * 32).view(32, 32)
-    slides = slide(lambda threshold: plots.draw_map(photo, ramp, threshold), threshold=(0.05, 0.95, 0.05, 0.25))
-    before, low = slides.figure.numbers["outlined"], pixels(slides)
-    slides.controls["threshold"].value = 0.75
-    assert (before, slides.figure.numbers["outlined"]) == (int((ramp >= 0.25).sum()), int((ramp >= 0.75).sum()))
-    assert (low != pixels(slides)).any()
+    widget = sliders(lambda threshold: plots.draw_map(photo, ramp, threshold), threshold=(0.05, 0.95, 0.05, 0.25))
+    before, low = widget.figure.numbers["outlined"], pixels(widget)
+    widget.controls["threshold"].value = 0.75
+    assert (before, widget.figure.numbers["outlined"]) == (int((ramp >= 0.25).sum()), int((ramp >= 0.75).sum()))
+    assert (low != pixels(widget)).any()
 
 
-def test_the_line_moves_patches_from_p_to_f():
+def test_the_min_fraction_moves_patches_from_p_to_f():
     photos = bgnb.load(size=64, images=4, progress=False)
 
-    def draw(line):
-        return plots.draw_patches(photos, bgnb.sample_patches(photos, 24, 8, line=line))
+    def draw(min_fraction):
+        return plots.draw_patches(photos, bgnb.sample_patches(photos, 24, 8, min_fraction=min_fraction))
 
-    slides = slide(draw, line=(0.0, 1.0, 0.05, 0.1))
+    widget = sliders(draw, min_fraction=(0.0, 1.0, 0.05, 0.1))
     counts = []
-    for line in (0.0, 0.3, 1.0):
-        slides.controls["line"].value = line
-        counts.append(slides.figure.numbers.get("F", 0))
+    for fraction in (0.0, 0.3, 1.0):
+        widget.controls["min_fraction"].value = fraction
+        counts.append(widget.figure.numbers.get("F", 0))
     assert counts[0] == 0 and counts == sorted(counts) and counts[-1] > counts[0]
 
 
@@ -45,17 +45,17 @@ def test_a_wrong_value_is_a_sentence_and_goes_away():
             raise InputError(f"patch {patch}: larger than <the image>")
         return plots.draw_losses([1.0, 0.5])
 
-    slides = slide(draw, patch=(1, 9, 1, 2))
-    good = slides.picture.value
-    slides.controls["patch"].value = 7
-    assert ERROR in slides.line.value and "patch 7: larger than &lt;the image&gt;" in slides.line.value
-    assert "Traceback" not in slides.line.value and slides.picture.value == good
-    slides.controls["patch"].value = 3
-    assert slides.line.value == ""
+    widget = sliders(draw, patch=(1, 9, 1, 2))
+    good = widget.picture.value
+    widget.controls["patch"].value = 7
+    assert ERROR in widget.message.value and "patch 7: larger than &lt;the image&gt;" in widget.message.value
+    assert "Traceback" not in widget.message.value and widget.picture.value == good
+    widget.controls["patch"].value = 3
+    assert widget.message.value == ""
 
 
 def test_every_control_is_labelled_and_a_static_picture_stands_beside_the_widget():
-    slides = slide(lambda overlap, redraw: plots.draw_losses([1.0, 0.5]), overlap=["average", "add"], redraw=True)
-    assert all(control.description for control in slides.controls.values())
-    bundle = slides._repr_mimebundle_()
+    widget = sliders(lambda overlap, redraw: plots.draw_losses([1.0, 0.5]), overlap=["average", "add"], redraw=True)
+    assert all(control.description for control in widget.controls.values())
+    bundle = widget._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle and bundle["image/png"]

@@ -33,7 +33,7 @@ def notebook(tmp_path):
 
 def test_the_parameters_reach_the_cells_and_the_environment_is_stamped(notebook, tmp_path):
     given = [("images", "9"), ("lr", "1"), ("fast", "true"), ("name", "7"), ("ratios", "[8]")]
-    written = rerun(notebook(), given, tmp_path / "out", show=False)
+    written = rerun(notebook(), given, tmp_path / "out", progress=False)
     executed = json.loads(written.read_text())
     assert "".join(executed["cells"][-1]["outputs"][0]["text"]) == "9 1.0 True 7 [8]\n"
     stamp = executed["metadata"]["bgnb"]
@@ -71,13 +71,13 @@ def test_text_stays_text():
     [
         ("1 / 0", "cell 1: ZeroDivisionError"),
         ("import bgnb\nbgnb.load('nowhere')", "cell 1: .*nowhere"),
-        ("from bgnb.lessons.controls import slide\nslide(lambda x: 1 / 0, x=(0, 3, 1, 1))", "a slider: .*division by zero"),
+        ("from bgnb.lessons.controls import sliders\nsliders(lambda x: 1 / 0, x=(0, 3, 1, 1))", "a slider: .*division by zero"),
         ("import ipywidgets\nipywidgets.interactive(lambda x: 1 / 0, x=3)", "a slider: ZeroDivisionError"),
     ],
 )
 def test_what_fails_is_named_and_nothing_is_written(notebook, tmp_path, code, words):
     with pytest.raises(InputError, match=words):
-        rerun(notebook(code), [], tmp_path / "out", show=False)
+        rerun(notebook(code), [], tmp_path / "out", progress=False)
     assert not (tmp_path / "out").exists()
 
 

@@ -101,7 +101,7 @@ def test_an_error_in_a_slider_would_be_found(tmp_path):
 
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     book = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
-    source = "from bgnb.lessons.controls import slide\nslide(lambda x: 1 / 0, x=(0, 3, 1, 1))"
+    source = "from bgnb.lessons.controls import sliders\nsliders(lambda x: 1 / 0, x=(0, 3, 1, 1))"
     book.cells = [nbformat.v4.new_code_cell("fast = False", metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(source)]
     path = tmp_path / "bad.ipynb"
     nbformat.write(book, path)

@@ -11,7 +11,7 @@ import pytest
 
 import bgnb
 from bgnb.files import InputError
-from bgnb.lessons.controls import Slides
+from bgnb.lessons.controls import Sliders
 from bgnb.lessons.rerun import declared
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -28,8 +28,8 @@ CASES = [(path, name) for path in NOTEBOOKS for name in declared(path) if (path.
 
 def seen(value) -> bytes:
     """What a notebook would show of a value."""
-    if isinstance(value, Slides):
-        return value.line.value.encode() + bytes(value.picture.value)
+    if isinstance(value, Sliders):
+        return value.message.value.encode() + bytes(value.picture.value)
     return value._repr_png_() if hasattr(value, "_repr_png_") else repr(value).encode()
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from bgnb import build
-from bgnb.plots.comparison import best_thresholds, draw_changes, draw_inside, draw_intervals, draw_methods, edge
+from bgnb.plots import draw_changes, draw_inside, draw_intervals, draw_methods
+from bgnb.plots.comparison import edge
 
 
 def square(n=2, side=24, low=6, high=18):
@@ -48,7 +49,7 @@ def test_a_map_of_one_part_falls_and_one_of_the_whole_stays():
 
 def test_what_methods_do_to_a_photo_is_counted():
     photos = torch.randint(1, 256, (3, 3, 64, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    figure = draw_changes(photos[0], photos[1], photos, build("tiny", 24, whole=True).eval())
+    figure = draw_changes(photos[0], photos[1], photos, build("tiny", 24, image_level=True).eval())
     assert len(figure.axes) == 6 and 0.2 < figure.numbers["mixed"] < 0.5
     assert 0 < figure.numbers["hidden"] < 1 and 0 < figure.numbers["dropped"] < 1
 
@@ -58,9 +59,3 @@ def test_intervals_stand_where_they_belong():
     ends = [line.get_xdata() for line in figure.axes[0].lines]
     assert [list(e) for e in ends] == [[0.4, 0.6], [0.5], [0.2, 0.2], [0.2]]
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["CAM", "whole image"]
-
-
-def test_each_method_has_its_best_threshold():
-    masks = square()
-    maps = {"a": masks * 0.4, "b": masks * 0.5 + 0.05, "c": masks * 0.5 + 0.2}
-    assert best_thresholds(maps, masks, (0.1, 0.3, 0.6)) == pytest.approx({"a": 0.1, "b": 0.1, "c": 0.3})

@@ -43,7 +43,7 @@ def test_patches_are_counted_by_kind(photos, patches):
 def test_without_masks_nobody_tells_p_from_f(photos):
     plain = bgnb.ImageSet(photos.targets, None, photos.backgrounds)
     patches = bgnb.sample_patches(plain, 24, per_image=6, generator=0)
-    assert set(plots.kind_of(patches)) == {"T", "N"} and np.isnan(plots.noise_rate(patches))
+    assert set(patches.known_kind) == {"T", "N"} and np.isnan(bgnb.noise_rate(patches))
     figure = plots.draw_patches(plain, patches)
     assert set(figure.numbers) == {"T", "N", "noise"} and "label noise" not in words(figure)
     assert plots.png(plots.draw_kind_strip(patches))
@@ -94,17 +94,18 @@ def test_kinds_differ_in_colour_and_marker():
 def test_figures_show_themselves_and_pyplot_knows_nothing_of_them():
     assert plots.draw_losses([1.0])._repr_png_().startswith(b"\x89PNG")
     code = "import bgnb, sys; assert not {'matplotlib', 'ipywidgets'} & set(sys.modules)\n"
-    code += "from bgnb import plots; plots.draw_losses([1.0]); assert 'matplotlib.pyplot' not in sys.modules"
+    code += "from bgnb import plots; plots.draw_losses([1.0]); plots.draw_heat([[0.5]], [1], [1])\n"
+    code += "import matplotlib.pyplot; assert not matplotlib.pyplot.get_fignums()"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_two_bells_carry_the_exact_boundary_and_what_it_costs():
     from scipy.stats import norm
 
-    numbers = plots.draw_line(4, 0.3, 3.0).numbers
+    numbers = plots.draw_two_bells(4, 0.3, 3.0).numbers
     assert numbers["boundary"] == pytest.approx(1.5 + np.log(3.3 / 0.3) / 3) and numbers["bayes"] == pytest.approx(4 / 4.7)
     assert numbers["called background"]["P"] == pytest.approx(norm.cdf(numbers["boundary"], 3))
-    assert "no boundary" in words(plots.draw_line(0.25, 0.05, 3.0))
+    assert "no boundary" in words(plots.draw_two_bells(0.25, 0.05, 3.0))
 
 
 def test_routes_are_means_over_seeds():
@@ -164,6 +165,6 @@ def test_saved_figures_are_reproducible_and_only_on_request(tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
     for folder in ("a", "b"):
         monkeypatch.setenv("FIGURES", str(tmp_path / folder))
-        assert plots.save(plots.draw_line(2, 0.3, 3.0), "01_line").numbers["bayes"] > 0.7
+        assert plots.save(plots.draw_two_bells(2, 0.3, 3.0), "01_line").numbers["bayes"] > 0.7
     one, two = ((tmp_path / folder / "01_line.png").read_bytes() for folder in ("a", "b"))
     assert one == two and b"Software" not in one and b"tIME" not in one and b"matplotlib" not in one

@@ -174,11 +174,11 @@ def test_playgrounds_are_photographed_by_many_cameras_and_forests_by_one():
     """Saturation (of HSV, by Pillow) differs far more from picture to picture of the very same thing."""
     painted = np.full((scenes.PIXELS, scenes.PIXELS, 3), (180, 140, 90), np.float32)
 
-    def spread(cameras):
+    def merge_windows(cameras):
         pictures = [photograph.develop(painted, np.random.default_rng(seed), 64, cameras) for seed in range(40)]
         return np.std([np.asarray(Image.fromarray(p).convert("HSV"))[..., 1].mean() for p in pictures])
 
-    assert spread(1.0) > 2 * spread(0.0)
+    assert merge_windows(1.0) > 2 * merge_windows(0.0)
     assert np.array_equal(
         photograph.develop(painted, np.random.default_rng(0), 64), photograph.develop(painted, np.random.default_rng(0), 64, 0.0)
     )

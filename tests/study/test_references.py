@@ -2,8 +2,8 @@
 
 import torch
 
-from bgnb import ImageSet, Run, build, centred_gaussian, colour_distance, loc_acc, localise, untrained, whole_image
-from bgnb.study.references import yardsticks
+from bgnb import ImageSet, Run, build, centred_gaussian, colour_distance, constant_map, loc_acc, localise, untrained
+from bgnb.study.references import baselines
 
 
 def red_on_green(side=32, top=4, left=15, square=10):
@@ -43,7 +43,7 @@ def test_the_centred_gaussian_is_centred(random_set):
 
 
 def test_the_whole_image_is_target(random_set):
-    maps = whole_image(random_set(targets=3, height=7, width=5))
+    maps = constant_map(random_set(targets=3, height=7, width=5))
     assert maps.shape == (3, 7, 5) and (maps == 1).all()
 
 
@@ -53,7 +53,7 @@ def test_the_untrained_network_is_the_runs_network(random_set):
 
 
 def test_all_yardsticks_are_maps(random_set):
-    maps = yardsticks(random_set(targets=2, height=32, width=32), Run(size=32, patch=24, device="cpu"))
+    maps = baselines(random_set(targets=2, height=32, width=32), Run(size=32, patch=24, device="cpu"))
     assert len(maps) == 4
     for name, one in maps.items():
         assert one.shape == (2, 32, 32) and one.min() >= 0 and one.max() <= 1, name

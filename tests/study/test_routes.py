@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from bgnb.files import InputError
 from bgnb.networks import build
-from bgnb.patches import cut, draw_crops, pool, pool_index
+from bgnb.patches import crop, draw_crops, pool, pool_index
 from bgnb.settings import Run
 from bgnb.study.routes import judge, look, ranking, route, routes
 from bgnb.training import fit
@@ -21,15 +21,17 @@ def test_a_loss_weight_counts_each_background_patch_so_often_and_the_mean_weight
     pictures = easy_set()
     run = Run(size=32, patch=16, epochs=1, batch=10_000, ratio=ratio, background_weight=weight, device="cpu", precision="fp32")
     crops = draw_crops(pictures, 16, run.per_image, ratio, torch.Generator().manual_seed(0))
-    pixels = cut(pool(pictures), pool_index(crops, len(pictures.targets)), crops.top, crops.left, 16)
+    pixels = crop(pool(pictures), pool_index(crops, len(pictures.targets)), crops.top, crops.left, 16)
     backgroundness = build("tiny", 16, seed=0).train()(pixels).flatten().sigmoid().double()
     each = -torch.where(crops.label == 1, weight * backgroundness.log(), (1 - backgroundness).log())
     mean_weight = torch.where(crops.label == 1, weight, 1.0).mean()
-    assert fit(pictures, run, show=False).losses[0] == pytest.approx((each.mean() / mean_weight).item(), rel=1e-4)
+    assert fit(pictures, run, progress=False).losses[0] == pytest.approx((each.mean() / mean_weight).item(), rel=1e-4)
 
 
 def test_a_weight_of_one_changes_no_bit(easy_set):
-    plain, one = (fit(easy_set(size=64), run, show=False) for run in (SMALL, Run(**{**vars(SMALL), "background_weight": 1.0})))
+    plain, one = (
+        fit(easy_set(size=64), run, progress=False) for run in (SMALL, Run(**{**vars(SMALL), "background_weight": 1.0}))
+    )
     assert plain.losses == one.losses
     with pytest.raises(InputError, match="background_weight 0"):
         Run(background_weight=0)
@@ -52,7 +54,7 @@ def test_all_routes_get_as_many_updates():
 
 def test_adding_log_k_moves_all_medians_and_no_ranking(easy_set):
     pictures = easy_set(images=8, size=64)
-    kinds, windows = look(fit(pictures, SMALL, show=False), pictures, SMALL)
+    kinds, windows = look(fit(pictures, SMALL, progress=False), pictures, SMALL)
     plain, moved = judge(kinds, windows, pictures, SMALL), judge(kinds, windows, pictures, SMALL, 3)
     assert moved["ranking"] == pytest.approx(plain["ranking"])
     logit = np.log(plain["N"] / (1 - plain["N"]))
@@ -60,7 +62,7 @@ def test_adding_log_k_moves_all_medians_and_no_ranking(easy_set):
 
 
 def test_routes_agree_at_one_and_are_told_apart_above(easy_set):
-    rows = routes(easy_set(images=8, size=64), SMALL, (1, 4), seeds=2, show=False)
+    rows = routes(easy_set(images=8, size=64), SMALL, (1, 4), seeds=2, progress=False)
     assert len(rows) == 3 * 2 * 2 and {row["seed"] for row in rows} == {0, 1}
     for seed in (0, 1):
         at_one = [{**row, "route": ""} for row in rows if row["k"] == 1 and row["seed"] == seed]

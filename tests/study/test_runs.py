@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import bgnb.boxes
-import bgnb.study.ceilings
-import bgnb.study.runs
+import bgnb.study.references
+import bgnb.training
 from bgnb import Run, build, kind_scores, load, loc_acc, measure, pxap, sample_patches, score_windows, trained
 from bgnb.files import save_tensors
 from bgnb.methods import ADL
@@ -19,7 +19,7 @@ SMALL = dict(size=40, patch=16, stride=8, epochs=2, per_image=2, device="cpu", p
 
 def test_measure_gives_the_contracts_numbers_and_the_second_time_the_same(photos, monkeypatch):
     run = Run(source=str(photos), **SMALL)
-    first = measure(run, baselines=True, show=False)
+    first = measure(run, baselines=True, progress=False)
     numbers = json.loads(json.dumps(first.numbers))
     assert {"run", "loc_acc", "threshold", "pxap", "seconds", "device", "versions"} <= numbers.keys()
     assert Run(**numbers["run"]) == run.resolved()
@@ -36,19 +36,19 @@ def test_measure_gives_the_contracts_numbers_and_the_second_time_the_same(photos
     def fail(*_, **__):
         raise AssertionError("trained again although the network is in the cache")
 
-    monkeypatch.setattr(bgnb.study.runs, "fit", fail)
-    second = json.loads(json.dumps(measure(run, baselines=True, show=False).numbers))
+    monkeypatch.setattr(bgnb.training, "fit", fail)
+    second = json.loads(json.dumps(measure(run, baselines=True, progress=False).numbers))
     assert second | {"seconds": 0} == numbers | {"seconds": 0}
 
 
 def test_only_what_was_asked_for_is_measured(photos, monkeypatch):
     run = Run(source=str(photos), **SMALL)
-    plain = measure(run, show=False).numbers
+    plain = measure(run, progress=False).numbers
     assert not {"baselines", "ceilings", "metrics"} & plain.keys()
-    monkeypatch.setattr(bgnb.study.ceilings, "fit", None)  # would fail if it were called: baselines are trained by nobody
-    assert measure(run, baselines=True, show=False).numbers.keys() - plain.keys() == {"baselines"}
+    monkeypatch.setattr(bgnb.study.references, "fit", None)  # would fail if it were called: baselines are trained by nobody
+    assert measure(run, baselines=True, progress=False).numbers.keys() - plain.keys() == {"baselines"}
     monkeypatch.undo()
-    numbers = measure(run, baselines=True, ceilings=True, metrics=True, show=False).numbers
+    numbers = measure(run, baselines=True, ceilings=True, metrics=True, progress=False).numbers
     assert numbers.keys() - plain.keys() == {"baselines", "ceilings", "metrics"}
     assert set(numbers["ceilings"]) == {"true labels", "mask blurred by the window"}
     for one in ([numbers], numbers["baselines"].values(), numbers["ceilings"].values()):
@@ -61,7 +61,7 @@ def test_no_metric_is_computed_twice(photos, monkeypatch):
     for name in ("pixel_counts", "box_ious"):
         function = getattr(bgnb.boxes, name)
         monkeypatch.setattr(bgnb.boxes, name, lambda *a, f=function, n=name: counted.append(n) or f(*a))
-    measure(Run(source=str(photos), **SMALL), metrics=True, show=False)
+    measure(Run(source=str(photos), **SMALL), metrics=True, progress=False)
     assert sorted(counted) == ["box_ious", "pixel_counts"]
 
 
@@ -72,7 +72,7 @@ def test_the_share_of_p_is_that_of_many_patches(easy_set):
 
 
 def test_without_masks_there_is_no_accuracy(make_photos):
-    result = measure(Run(source=str(make_photos(masks=False)), **SMALL), show=False)
+    result = measure(Run(source=str(make_photos(masks=False)), **SMALL), progress=False)
     numbers = json.loads(json.dumps(result.numbers))
     assert numbers["loc_acc"] is None and numbers["threshold"] is None and numbers["pxap"] is None
     assert result.accuracy is None and result.maps.shape == (4, 40, 40)
@@ -80,22 +80,22 @@ def test_without_masks_there_is_no_accuracy(make_photos):
 
 def test_without_masks_asking_for_more_does_no_harm(make_photos):
     run = Run(source=str(make_photos(masks=False)), **SMALL)
-    result = measure(run, baselines=True, ceilings=True, metrics=True, show=False)
+    result = measure(run, baselines=True, ceilings=True, metrics=True, progress=False)
     assert result.numbers["loc_acc"] is None
 
 
 @pytest.mark.parametrize("other", [dict(seed=1), dict(lr=0.02), dict(epochs=3)])
 def test_another_run_is_another_network(easy_set, other):
-    one = trained(easy_set(size=40), Run(**SMALL), show=False)
-    two = trained(easy_set(size=40), Run(**(SMALL | other)), show=False)
+    one = trained(easy_set(size=40), Run(**SMALL), progress=False)
+    two = trained(easy_set(size=40), Run(**(SMALL | other)), progress=False)
     assert one.losses != two.losses and not torch.equal(one.head.weight, two.head.weight)
 
 
 def test_other_pictures_are_another_network_and_another_stride_is_not(easy_set, monkeypatch):
-    one = trained(easy_set(size=40, seed=7), Run(**SMALL), show=False)
-    assert trained(easy_set(size=40, seed=8), Run(**SMALL), show=False).losses != one.losses
-    monkeypatch.setattr(bgnb.study.runs, "fit", None)  # would fail if it were called
-    again = trained(easy_set(size=40, seed=7), Run(**(SMALL | dict(stride=4, overlap="add"))), show=False)
+    one = trained(easy_set(size=40, seed=7), Run(**SMALL), progress=False)
+    assert trained(easy_set(size=40, seed=8), Run(**SMALL), progress=False).losses != one.losses
+    monkeypatch.setattr(bgnb.training, "fit", None)  # would fail if it were called
+    again = trained(easy_set(size=40, seed=7), Run(**(SMALL | dict(stride=4, overlap="add"))), progress=False)
     assert again.losses == one.losses and torch.equal(again.head.weight, one.head.weight)
 
 
@@ -103,16 +103,16 @@ def test_another_content_of_the_weights_file_is_another_network(easy_set, tmp_pa
     file, networks = tmp_path / "start.safetensors", []
     for seed in (1, 2):
         save_tensors(file, build("tiny", 16, seed=seed).state_dict())
-        networks.append(trained(easy_set(size=40), Run(**SMALL, weights=str(file)), show=False))
+        networks.append(trained(easy_set(size=40), Run(**SMALL, weights=str(file)), progress=False))
     assert not torch.equal(networks[0].head.weight, networks[1].head.weight)
 
 
 def test_another_version_of_the_training_is_another_network(easy_set, monkeypatch):
     pictures, run = easy_set(size=40), Run(**SMALL)
-    before = bgnb.study.runs.network_key(pictures, run)
-    assert bgnb.study.runs.network_key(pictures, replace(run, stride=4, overlap="add")) == before
-    monkeypatch.setattr(bgnb.study.runs, "VERSION", -1)
-    assert bgnb.study.runs.network_key(pictures, run) != before
+    before = bgnb.training.network_key(pictures, run)
+    assert bgnb.training.network_key(pictures, replace(run, stride=4, overlap="add")) == before
+    monkeypatch.setattr(bgnb.training, "VERSION", -1)
+    assert bgnb.training.network_key(pictures, run) != before
 
 
 def test_who_watches_the_epochs_sees_the_same_networks_from_the_cache(easy_set, monkeypatch):
@@ -122,9 +122,9 @@ def test_who_watches_the_epochs_sees_the_same_networks_from_the_cache(easy_set, 
     def look(epoch, model, loss):
         seen.append((epoch, loss, score_windows(model, pictures.targets, run.patch, 8)))
 
-    first = trained(pictures, run, show=False, on_epoch=look)
-    monkeypatch.setattr(bgnb.study.runs, "fit", None)  # would fail if it were called
-    again = trained(pictures, run, show=False, on_epoch=look)
+    first = trained(pictures, run, progress=False, on_epoch=look)
+    monkeypatch.setattr(bgnb.training, "fit", None)  # would fail if it were called
+    again = trained(pictures, run, progress=False, on_epoch=look)
     for (epoch, loss, scores), (same_epoch, same_loss, same_scores) in zip(seen[:3], seen[3:], strict=True):
         assert (epoch, loss) == (same_epoch, same_loss) and torch.equal(scores, same_scores)
     assert not torch.equal(seen[0][2], seen[2][2]) and torch.equal(first.head.weight, again.head.weight)
@@ -132,13 +132,13 @@ def test_who_watches_the_epochs_sees_the_same_networks_from_the_cache(easy_set, 
 
 def test_a_method_with_other_settings_is_another_network(easy_set):
     run = Run(**(SMALL | dict(method="adl", ratio=1)))
-    one, two = (trained(easy_set(size=40), run, show=False, method=method) for method in (None, ADL(drop=0.0)))
+    one, two = (trained(easy_set(size=40), run, progress=False, method=method) for method in (None, ADL(drop=0.0)))
     assert not torch.equal(one.head.weight, two.head.weight)
 
 
 def test_kind_scores_are_of_their_kind(easy_set):
     pictures, run = easy_set(size=40), Run(**(SMALL | dict(epochs=6, per_image=4, batch=16)))
-    model = trained(pictures, run, show=False)
+    model = trained(pictures, run, progress=False)
     scores = kind_scores(model, pictures, run, count=20)
     assert {kind: len(values) for kind, values in scores.items()}["N"] == 20
     # the whole of a target picture is red here, so that P cannot look like background
@@ -150,6 +150,6 @@ def test_kind_scores_are_of_their_kind(easy_set):
 def test_real_photographs(real_photos):
     target, scene = (sorted(p.name for p in (real_photos / part).iterdir())[0] for part in ("targets", "backgrounds"))
     run = Run(source=str(real_photos), target=target, scene=scene, images=4, **(SMALL | dict(size=64)))
-    result = measure(run, show=False)
+    result = measure(run, progress=False)
     assert result.maps.shape == (4, 64, 64)
     assert torch.equal(result.imageset.targets, load(**run.load_arguments(), progress=False).targets)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from bgnb.files import InputError
-from bgnb.study.sweeps import beside, over_seeds, put_into, read_grid, read_results, settings_key, sweep, table
+from bgnb.study.sweeps import grids, read_grid, read_results, run_key, sweep
+from bgnb.study.tables import beside, put_into, render, runs_table
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
@@ -19,37 +20,45 @@ def test_the_readme_shows_the_stored_results(grid, monkeypatch):
     monkeypatch.setenv("BGNB_PHOTOS", "photos")
     block = (ROOT / "README.md").read_text().partition(f"<!-- {grid.stem} -->\n")[2].partition("\n<!-- end -->")[0]
     results = read_results(RESULTS / f"{grid.stem}.jsonl")
-    assert block == table(results)
+    assert block == render(results)
     wanted = {(r["ratio"], r["seed"], r["net"], r["target"], r["scene"], r["epochs"]) for r, _ in read_grid(grid)}
     measured = {tuple(r["run"][k] for k in ("ratio", "seed", "net", "target", "scene", "epochs")) for r in results}
     assert measured == wanted
     for settings, asked in read_grid(grid):  # every result holds what its grid asks for
-        (result,) = [r for r in results if settings_key(r["run"]) == settings_key(settings)]
+        (result,) = [r for r in results if run_key(r["run"]) == run_key(settings)]
         assert set(asked) <= result.keys()
 
 
 def test_the_table_is_the_mean_over_seeds_of_what_was_measured():
     results = read_results(RESULTS / "main_job.jsonl")
-    for settings, group in over_seeds(results):
-        by_hand = np.mean([r["loc_acc"] for r in results if all(r["run"][k] == v for k, v in settings.items())])
-        assert len(group) == 3
-        assert f"x{settings['ratio']:g} | **{by_hand:.2f}**" in table(group)
+    table = runs_table(results)
+    assert len(table) == len(results) / 3
+    for _, row in table.iterrows():
+        pair, ratio = row["target, scene"], row["ratio"]
+        group = [r for r in results if (f"{r['run']['target']}, {r['run']['scene']}", f"x{r['run']['ratio']:g}") == (pair, ratio)]
+        by_hand = np.mean([r["loc_acc"] for r in group])
+        assert len(group) == 3 and row["Loc. Acc. [95 %]"].startswith(f"**{by_hand:.2f}** [")
         hits = [np.mean([int(h) for h in r["hits"]]) for r in group]
         assert np.allclose(hits, [r["loc_acc"] for r in group])
+
+
+def test_what_differs_is_named_and_two_networks_stay_two_rows():
+    results = read_results(RESULTS / "main_job.jsonl")
+    other = [result | {"run": result["run"] | {"size": 64, "lr": 0.5}} for result in results]
+    assert len(runs_table([*results, *other])) == 2 * len(runs_table(results))
+    assert sum("size 64, lr 0.5" in network or "lr 0.5" in network for network in runs_table([*results, *other])["network"]) == 6
 
 
 def test_two_tables_side_by_side_hold_the_cells_of_both():
     photos, drawn = (read_results(RESULTS / f"{name}.jsonl") for name in ("main_job", "scenes"))
     both = beside(photos, drawn)
     assert both in (ROOT / "README.md").read_text().partition("<!-- main_job_scenes -->\n")[2].partition("\n<!-- end -->")[0]
-    left, right = (half.split("\n\n")[0].splitlines() for half in (table(photos), table(drawn)))
-    rows = both.splitlines()[2:]
+    left, right = (runs_table(half).set_index(["target, scene", "ratio"]) for half in (photos, drawn))
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in both.splitlines()[2:]]
     assert len(rows) == 6  # two pairs at three ratios; the drawn scenes have other pairs, too
-    for row in rows:
-        pair, _, ratio, accuracy = row.removeprefix("| ").split(" | ")[:4]
-        one, other = (next(line for line in half if pair in line and f"| {ratio} |" in line) for half in (left, right))
-        assert accuracy == " / ".join(line.removeprefix("| ").split(" | ")[3] for line in (one, other))
-    with pytest.raises(InputError, match="in common"):
+    for pair, _, ratio, accuracy, *_ in rows:
+        assert accuracy == " / ".join(half.loc[(pair, ratio), "Loc. Acc. [95 %]"] for half in (left, right))
+    with pytest.raises(InputError, match="no results"):
         beside(photos, [])
 
 
@@ -69,6 +78,21 @@ def test_a_bad_grid_is_one_line(tmp_path, text, named):
     with pytest.raises(InputError, match=named) as refused:
         read_grid(tmp_path / "g.yml")
     assert "\n" not in str(refused.value) and "g.yml" in str(refused.value)
+
+
+def test_grids_have_names_and_each_says_what_it_is_for():
+    assert set(grids()) == {path.stem for path in GRIDS} and all(words.endswith(".") for words in grids().values())
+    with pytest.raises(InputError, match=r"grid 'table9'.*main_job"):
+        read_grid("table9")
+
+
+def test_a_grid_asks_for_more(tmp_path):
+    (tmp_path / "g.yml").write_text("size: 32\npatch: 16\nimages: 3\nepochs: 1\nmeasure: baselines metrics\n")
+    (result,) = sweep(tmp_path / "g.yml", tmp_path / "g.jsonl", jobs=1)
+    assert {"baselines", "metrics"} <= result.keys() and "ceilings" not in result
+    (tmp_path / "g.yml").write_text("measure: everything\n")
+    with pytest.raises(InputError, match="measure 'everything'"):
+        read_grid(tmp_path / "g.yml")
 
 
 def test_a_sweep_goes_on_where_it_stopped(tmp_path):

@@ -31,27 +31,27 @@ def test_where_all_is_target_the_rest_is_certain():
     assert bayes_backgroundness(1, 1) == 1 and bayes_backgroundness(3, 0) == 0.75
 
 
-@given(ratio=st.floats(0.2, 16), pi=st.floats(0.05, 0.95), distance=st.floats(0.5, 6), spread=st.floats(0.3, 2))
-def test_the_boundary_on_the_line_is_where_both_labels_are_equally_dense(ratio, pi, distance, spread):
+@given(ratio=st.floats(0.2, 16), pi=st.floats(0.05, 0.95), distance=st.floats(0.5, 6), sigma=st.floats(0.3, 2))
+def test_the_boundary_on_the_line_is_where_both_labels_are_equally_dense(ratio, pi, distance, sigma):
     def left_over(x):
-        background = ratio * norm.pdf(x, 0, spread)
-        return background - (1 - pi) * norm.pdf(x, 0, spread) - pi * norm.pdf(x, distance, spread)
+        background = ratio * norm.pdf(x, 0, sigma)
+        return background - (1 - pi) * norm.pdf(x, 0, sigma) - pi * norm.pdf(x, distance, sigma)
 
-    boundary = theory.line_boundary(ratio, pi, distance, spread)
+    boundary = theory.normal_boundary(ratio, pi, distance, sigma)
     if ratio <= 1 - pi:
         assert boundary == -np.inf
-    elif abs(boundary) < 20 * spread:
-        size = norm.pdf(boundary, 0, spread) + norm.pdf(boundary, distance, spread)
+    elif abs(boundary) < 20 * sigma:
+        size = norm.pdf(boundary, 0, sigma) + norm.pdf(boundary, distance, sigma)
         assert left_over(boundary) == pytest.approx(0, abs=1e-6 * size * (1 + ratio))
-        assert theory.line_backgroundness(boundary, ratio, pi, distance, spread) == pytest.approx(0.5, abs=1e-6)
+        assert theory.normal_backgroundness(boundary, ratio, pi, distance, sigma) == pytest.approx(0.5, abs=1e-6)
 
 
 def test_backgroundness_on_the_line_is_the_share_of_labels_there():
     x, ratio, pi = np.linspace(-4, 8, 50), 2.0, 0.3
     background = ratio * norm.pdf(x)
     target = (1 - pi) * norm.pdf(x) + pi * norm.pdf(x, 3)
-    assert theory.line_backgroundness(x, ratio, pi, 3) == pytest.approx(background / (background + target))
-    assert theory.bell(x, 3, 0.5) == pytest.approx(norm.pdf(x, 3, 0.5))
+    assert theory.normal_backgroundness(x, ratio, pi, 3) == pytest.approx(background / (background + target))
+    assert theory.normal_density(x, 3, 0.5) == pytest.approx(norm.pdf(x, 3, 0.5))
     assert theory.share_below(1.2, 3, 0.7) == pytest.approx(norm.cdf(1.2, 3, 0.7))
 
 

@@ -1,0 +1,148 @@
+"""Where and how numbers are computed: the device, the precision, memory, evaluation mode, and CUDA graphs."""
+
+import contextlib
+import ctypes
+import os
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from bgnb.files import InputError
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device to compute on: ``"auto"`` takes CUDA, then Apple's MPS, then the CPU.
+
+    Raises InputError for a device that this machine or this torch does not have.
+
+    >>> pick_device("cpu")
+    device(type='cpu')
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device {name!r}: {str(error).splitlines()[0]}") from None
+    return device
+
+
+def describe(device: torch.device) -> str:
+    """A device in words: "cpu (2 threads)", or the name of the GPU."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else device.type
+
+
+def compute_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
+    """bfloat16 where the device computes faster in it, else float32; ``precision`` "fp32" or "bf16" decides by hand.
+
+    A CPU gains 2 to 3 times from bfloat16 if it has instructions for it (AVX512-BF16, AMX) and loses without them.
+
+    >>> compute_dtype(pick_device("cpu"), "fp32")
+    torch.float32
+    """
+    if precision not in ("auto", "fp32", "bf16"):
+        raise InputError(f"precision {precision!r}: choose auto, fp32 or bf16")
+    if precision == "auto":
+        if device.type == "cuda":
+            precision = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+        else:
+            fast = device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+            precision = "bf16" if fast else "fp32"
+    return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Autocast to ``dtype``; a context that does nothing where ``dtype`` is float32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16)
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module | Callable) -> Iterator[None]:
+    """No gradients, and a network in evaluation mode, put back afterwards to what it was; a plain function stays as it is.
+
+    >>> model = nn.BatchNorm2d(3)
+    >>> with evaluating(model): model.training, torch.is_grad_enabled()
+    (False, False)
+    >>> model.training
+    True
+    """
+    was_training = isinstance(model, nn.Module) and model.training
+    if was_training:
+        model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        if was_training:
+            model.train()
+
+
+def keep_memory() -> bool:
+    """Let glibc keep freed memory for the next tensor instead of giving it back to the system; True where that was set.
+
+    Large tensors are otherwise mapped anew each time, and the system zeroes every page of them: on a CPU up to half the
+    time of a small network. Numbers do not change; the process keeps the memory that it needed at its peak. The command line
+    sets it for itself; in a notebook or a program it is yours to call, before the first large tensor. Linux with glibc only.
+
+    >>> isinstance(keep_memory(), bool)
+    True
+    """
+    try:
+        if not os.confstr("CS_GNU_LIBC_VERSION").startswith("glibc"):
+            return False
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, ValueError):  # Windows, macOS, musl
+        return False
+    mmap_max, trim_threshold, top_pad = -4, -1, -2  # <malloc.h>
+    return all((mallopt(mmap_max, 0), mallopt(trim_threshold, 2**31 - 1), mallopt(top_pad, 64 * 2**20)))
+
+
+def graphed(update: Callable[[Tensor, Tensor], Tensor], capture: Callable | None = None, first: int = 3) -> Callable:
+    """``update`` of tensors, replayed as one CUDA graph for each shape of batch: one launch instead of some hundred.
+
+    The first updates of a shape run as they are, because they make what a graph must find: momentum, and cuDNN's choices.
+    They are real updates, so nothing need be put back. Where the capture fails, training goes on without it and warns.
+
+    >>> twice = graphed(lambda pixels, label: pixels.sum() + label.sum(), capture=lambda function: function)
+    >>> [twice(torch.tensor([1.0]), torch.tensor([n])).item() for n in range(5)]
+    [1.0, 2.0, 3.0, 4.0, 5.0]
+    """
+    capture = capture or capture_on_gpu
+    seen, graphs = Counter(), {}
+
+    def step(pixels: Tensor, label: Tensor) -> Tensor:
+        shape = pixels.shape
+        seen[shape] += 1
+        if seen[shape] == first + 1:
+            held = pixels.clone(), label.clone()  # a graph reads its input from the same place every time
+            try:
+                graphs[shape] = held, capture(lambda: update(*held))
+            except RuntimeError as error:
+                warnings.warn(f"no CUDA graph, training is slower: {str(error).splitlines()[0]}", stacklevel=2)
+        if shape not in graphs:
+            return update(pixels, label)
+        held, replay = graphs[shape]
+        for place, given in zip(held, (pixels, label), strict=True):
+            place.copy_(given)
+        return replay()
+
+    return step
+
+
+def capture_on_gpu(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    """Record what ``function`` asks of the GPU, without doing it; what is returned does it, and gives the function's result."""
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = function()
+
+    def replay() -> Tensor:
+        graph.replay()
+        return result
+
+    return replay

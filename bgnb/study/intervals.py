@@ -1,0 +1,42 @@
+"""Bootstrap intervals: how far a mean would move, had other images or seeds been drawn."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import bootstrap
+
+
+def bootstrap_interval(values: np.ndarray | Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+    """Bootstrap interval of a mean: what it would be, had other images (or seeds) been drawn.
+
+    >>> low, high = bootstrap_interval([0, 1] * 50)
+    >>> 0.38 < low < 0.42 and 0.58 < high < 0.62
+    True
+    """
+    values = np.asarray(values, float)
+    if len(values) < 2 or (values == values[0]).all():
+        return float(values.mean()), float(values.mean())
+    drawn = bootstrap((values,), np.mean, confidence_level=confidence, method="percentile", n_resamples=2000, rng=0)
+    return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
+
+
+def bootstrap_over_seeds(values: np.ndarray, confidence: float = 0.95, draws: int = 2000) -> tuple[float, float]:
+    """Bootstrap interval of a mean over seeds and images: seeds are drawn anew, then images within each.
+
+    Args:
+        values: ``(seeds, images)``, or ``(pairs, seeds, images)``: each pair is drawn by itself, the mean is over all.
+
+    >>> low, high = bootstrap_over_seeds(np.tile([0, 1], (3, 50)))
+    >>> 0.4 < low < 0.46 and 0.54 < high < 0.6
+    True
+    """
+    rng = np.random.default_rng(0)
+    values = np.asarray(values, float)
+    values = values[None] if values.ndim == 2 else values
+    means = np.zeros(draws)
+    seeds, images = values.shape[1:]
+    for pair in values:
+        seed = rng.integers(seeds, size=(draws, seeds, 1))
+        means += pair[seed, rng.integers(images, size=(draws, seeds, images))].mean((1, 2)) / len(values)
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
