@@ -40,7 +40,7 @@ def evaluate(maps: Tensor, masks: Tensor, everything: bool = False) -> tuple[Loc
         "threshold": accuracy.threshold,
         "iou": accuracy.iou,
         "curve": dict(zip(accuracy.thresholds, accuracy.curve.tolist(), strict=True)),
-        "hits": "".join("01"[hit] for hit in accuracy.hits.tolist()),
+        "hits": digits(accuracy.hits),
         "loc_acc_box": by_box.value,
         "threshold_box": by_box.threshold,
         "pxap": average_precision(on, off, int(masks.sum())),
@@ -52,6 +52,15 @@ def evaluate(maps: Tensor, masks: Tensor, everything: bool = False) -> tuple[Loc
             "pointing": pointing(maps, masks),
         }
     return accuracy, numbers
+
+
+def digits(hits: Tensor) -> str:
+    """``(n,)`` bool as a string of n digits, short in a file.
+
+    >>> digits(torch.tensor([True, False]))
+    '10'
+    """
+    return "".join("01"[hit] for hit in hits.tolist())
 
 
 def all_metrics(maps: Tensor, masks: Tensor) -> dict:
@@ -80,29 +89,33 @@ def mask_metrics(ious: Tensor, pxap: float, levels: Sequence[float] = LEVELS) ->
     ten = ious[:, TEN]
     return {
         "loc_acc": {str(level): (ten >= level).double().mean(0).max().item() for level in levels},
-        "held_out": {str(level): held_out(ten, level) for level in levels},
+        "held_out": {str(level): held_out(ten, level).double().mean().item() for level in levels},
         "pxap": pxap,
         "peak_iou": ious.max(1).values.mean().item(),
     }
 
 
-def held_out(ious: Tensor, level: float) -> float:
-    """Loc. Acc. with the map threshold chosen on other images: the even ones choose for the odd ones, and the other way round.
+def held_out(ious: Tensor, level: float) -> Tensor:
+    """Which images are found with the map threshold chosen on others: even ones choose for odd ones, and the other way round.
 
     The usual Loc. Acc. takes the threshold that is best for the very images that it reports: an oracle.
 
     Args:
-        ious: ``(n, K)`` IoU of n images at K thresholds. level: what counts as found.
+        ious: ``(n, K)`` IoU of n images at K thresholds.
+        level: what counts as found.
+
+    Returns:
+        ``(n,)`` bool; its mean is the Loc. Acc.
 
     >>> held_out(torch.tensor([[0.9, 0.1], [0.1, 0.9]]), 0.5)  # each half chooses what is wrong for the other
-    0.0
+    tensor([False, False])
     """
-    hits = (ious >= level).double()
-    if len(hits) < 2:
-        return hits[:, 0].mean().item()
-    halves = hits[0::2], hits[1::2]
-    found = [other[:, one.mean(0).argmax()].sum() for one, other in (halves, halves[::-1])]
-    return (sum(found) / len(hits)).item()
+    hits = ious >= level
+    found = hits[:, 0].clone()
+    if len(hits) > 1:
+        for half, other in ((0, 1), (1, 0)):
+            found[half::2] = hits[half::2, hits[other::2].double().mean(0).argmax()]
+    return found
 
 
 def pointing(maps: Tensor, masks: Tensor, tolerance: int = 0) -> float:

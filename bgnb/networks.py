@@ -37,6 +37,11 @@ class Network(nn.Module):
         """``(n, 3, H, W)`` -> ``(n, h, w)`` float32: what each place of the feature map adds to the logit, times h w."""
         return self.head(self.trunk(self.normalise(pixels)))[:, 0].float()
 
+    @property
+    def last(self) -> "Network":
+        """The network after the last update, where this one's weights are a running mean; otherwise this one."""
+        return self.__dict__.get("_last", self)
+
     def features(self, pixels: Tensor) -> Tensor:
         """``(n, 3, H, W)`` -> ``(n, C, h, w)`` float32, without gradients: what the head sees."""
         with torch.no_grad():

@@ -12,6 +12,8 @@ from bgnb.files import InputError, choose
 NETWORKS = ("tiny", "vgg16", "vgg16_bn", "resnet50")
 SMALLEST_PATCH = 16  # pixels; the networks need that many
 OVERLAPS = ("average", "add")
+SCHEDULES = ("constant", "one-cycle")
+PARTS = ("all", "reporting", "development")  # of every folder of photographs
 
 
 class Unit(NamedTuple):
@@ -52,6 +54,8 @@ class Pictures:
     """side of the pictures in pixels"""
     images: int | None = None
     """target images, and background images; None: all there are"""
+    part: str = "all"
+    """photographs only: all; reporting, two thirds of every folder; development, the other third"""
     camouflage: float = 0
     """drawn scenes only: how far the coat moves to the scene, 0 ... 1"""
     seam_control: bool = False
@@ -83,7 +87,11 @@ class Training:
     batch: int | None = None
     """patches or whole images in an update; None: 512 patches or 64 images, equally many updates an epoch"""
     lr: float = 0.01
-    """learning rate, constant"""
+    """learning rate; of a one-cycle schedule the highest"""
+    schedule: str = "constant"
+    """learning rate over the updates: constant; one-cycle, up and down once"""
+    weight_average: bool = False
+    """take the running mean of the weights over the epochs in place of the last update's"""
     seed: int = 0
     """decides everything random: pictures, weights, patches, order"""
     preset: str = "recommended"
@@ -133,6 +141,8 @@ class Run(Machine, Maps, Training, Pictures):
         choose("method", self.method, METHODS)
         choose("overlap", self.overlap or OVERLAPS[0], OVERLAPS)
         choose("precision", self.precision, ("auto", "fp32", "bf16"))
+        choose("schedule", self.schedule, SCHEDULES)
+        choose("part", self.part, PARTS)
         check_network(self.net, self.patch)
         if self.patch > self.size:
             raise InputError(f"patch {self.patch}: larger than the images of {self.size} pixels")

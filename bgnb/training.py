@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -10,6 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bgnb.data import ImageSet
 from bgnb.device import autocast, compute_dtype, graphed, pick_device
@@ -19,6 +22,7 @@ from bgnb.networks import Network, build
 from bgnb.patches import crop, draw_crops, pool, pool_index
 from bgnb.settings import METHODS, Run, Training, names, values_of
 
+KEPT = 0.8  # share of the running mean of the weights that an epoch keeps
 VERSION = 1  # raise it when the same run should give another network
 
 
@@ -31,7 +35,7 @@ def fit(
     on_epoch: Callable[[int, Network, float], None] | None = None,
     method: Method | None = None,
 ) -> Network:
-    """Train a classifier by ``run.method`` (background learning: paper, Sec. 3, 4.1): binary cross-entropy, SGD, constant rate.
+    """Train a classifier by ``run.method`` (background learning: paper, Sec. 3, 4.1): binary cross-entropy and SGD.
 
     Args:
         imageset: the pictures; masks are not looked at.
@@ -39,11 +43,14 @@ def fit(
         checkpoint: a file that is renewed every ``every`` epochs, and from which a later call with the same run goes on,
             to the same result bit for bit (on the same machine). A run with more epochs goes on where a shorter one ended.
         progress: a bar with the epoch's loss and the time left.
-        on_epoch: called after every epoch with its number (from 1), the network (in training mode) and the mean loss.
+        on_epoch: called after every epoch with its number (from 1), the network that training would give if it ended there,
+            and the mean loss.
         method: the method with other settings than its own defaults, ``ADL(placement="reference")`` say.
 
     Returns:
-        The network in evaluation mode on ``run.device``; ``.losses`` holds the mean loss of every epoch.
+        The network in evaluation mode on ``run.device``; ``.losses`` holds the mean loss of every epoch. With
+        ``weight_average`` its weights, and the statistics of its batch norm, are a running mean in which each epoch counts 0.8
+        times as much as the next; ``.last`` is the network after the last update.
 
     Raises:
         InputError: a patch larger than the pictures, or a checkpoint of another run.
@@ -64,11 +71,17 @@ def fit(
     optimiser = torch.optim.SGD(
         model.parameters(), run.lr, run.momentum, weight_decay=run.weight_decay, fused=device.type in ("cpu", "cuda")
     )
+    # Made before the method hooks itself into the network: its mean has no use for that.
+    mean = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(KEPT), use_buffers=True) if run.weight_average else None
     generator = torch.Generator().manual_seed(run.seed)
     images = pool(imageset.to(device))
     hooks = method.start(model, images, generator)
     pictures = key(imageset.targets, imageset.backgrounds, repr(given)) if checkpoint else ""
-    losses = load_checkpoint(checkpoint, run, pictures, model, optimiser, generator) if checkpoint else []
+    losses = load_checkpoint(checkpoint, run, pictures, model, mean, optimiser, generator) if checkpoint else []
+    drawn = len(imageset.targets) * (1 if run.image_level else run.per_image)
+    updates = run.epochs_run * math.ceil((drawn + max(1, round(run.ratio * drawn))) / run.batch)
+    done = len(losses) * updates // run.epochs_run
+    schedule = one_cycle(optimiser, run.lr, updates, done) if run.schedule == "one-cycle" else None
     bar = progress_bar(range(len(losses), run.epochs_run), "training", progress, initial=len(losses), total=run.epochs_run)
     weight = None if run.background_weight == 1 else torch.tensor(float(run.background_weight), device=device)
     scale = (1 + run.ratio) / (1 + run.ratio * run.background_weight)  # keeps the mean weight, and so the step, at 1
@@ -81,10 +94,13 @@ def fit(
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
+        if schedule:
+            schedule.step()
         return loss.detach()
 
-    # On a GPU a small network's time goes into launching its kernels one by one. (A hook in the network draws its own numbers.)
-    step = graphed(update) if device.type == "cuda" and not hooks else update
+    # On a GPU a small network's time goes into launching its kernels one by one. (A hook in the network draws its own numbers,
+    # and a graph would keep the learning rate that it was recorded with.)
+    step = graphed(update) if device.type == "cuda" and not hooks and not schedule else update
     for epoch in bar:
         size, per_image = (min(imageset.size), 1) if run.image_level else (run.patch, run.per_image)
         crops = draw_crops(imageset, size, per_image, run.ratio, generator if run.redraw else run.seed)
@@ -104,14 +120,35 @@ def fit(
         bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
         if not math.isfinite(losses[-1]):
             raise FloatingPointError(f"the loss became {losses[-1]} in epoch {epoch + 1}: try an lr below {run.lr}")
+        if mean:
+            mean.update_parameters(model)
         if checkpoint and ((epoch + 1) % every == 0 or epoch + 1 == run.epochs_run):
-            save_checkpoint(checkpoint, run, pictures, model, optimiser, generator, losses)
+            save_checkpoint(checkpoint, run, pictures, model, mean, optimiser, generator, losses)
         if on_epoch:
-            on_epoch(epoch + 1, model, losses[-1])
+            on_epoch(epoch + 1, averaged(mean, model), losses[-1])
     for hook in hooks:
         hook.remove()
-    model.losses = losses
-    return model.eval()
+    network = averaged(mean, model.eval()).eval()
+    network.losses = losses
+    return network
+
+
+def averaged(mean: AveragedModel | None, last: Network) -> Network:
+    """The network whose weights are the mean, with the last one as its ``.last``; the last one itself where there is no mean."""
+    if mean is None:
+        return last
+    mean.module.__dict__["_last"] = last  # past nn.Module, which would take it for a part of the network
+    return mean.module
+
+
+def one_cycle(optimiser: torch.optim.Optimizer, highest: float, updates: int, done: int) -> OneCycleLR:
+    """Torch's one-cycle learning rate: up for 30 % of the updates, down for the rest; momentum stays; after ``done`` updates."""
+    schedule = OneCycleLR(optimiser, highest, total_steps=updates + 1, cycle_momentum=False)
+    schedule.last_epoch = done - 1
+    with warnings.catch_warnings():  # torch warns that no update was made before; after a checkpoint there were
+        warnings.simplefilter("ignore", UserWarning)
+        schedule.step()
+    return schedule
 
 
 def trained(
@@ -170,21 +207,19 @@ def network_key(imageset: ImageSet, run: Run, method: Method | None = None) -> s
     return key(settings, repr(method), device.type, torch.__version__, VERSION, weights, imageset.targets, imageset.backgrounds)
 
 
-def save_checkpoint(
-    path: str | Path, run: Run, pictures: str, model: Network, optimiser, generator: torch.Generator, losses: list[float]
-) -> None:
+def save_checkpoint(path: str | Path, run: Run, pictures: str, model, mean, optimiser, generator, losses: list[float]) -> None:
     """Write all that training needs to go on, as safetensors; the file is replaced as a whole."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for number, weight in enumerate(model.parameters()):
         if (buffer := optimiser.state[weight].get("momentum_buffer")) is not None:
             tensors[f"momentum.{number}"] = buffer
+    if mean:
+        tensors |= {f"mean.{name}": tensor for name, tensor in mean.state_dict().items()}
     tensors["generator"] = generator.get_state()
     save_tensors(path, tensors, {"run": json.dumps(asdict(run)), "pictures": pictures, "losses": json.dumps(losses)})
 
 
-def load_checkpoint(
-    path: str | Path, run: Run, pictures: str, model: Network, optimiser, generator: torch.Generator
-) -> list[float]:
+def load_checkpoint(path: str | Path, run: Run, pictures: str, model, mean, optimiser, generator) -> list[float]:
     """Set everything to where the checkpoint was; the losses so far, none if there is no checkpoint yet."""
     if not Path(path).exists():
         return []
@@ -194,12 +229,15 @@ def load_checkpoint(
     except KeyError:
         raise InputError(f"{path}: is no checkpoint of bgnb") from None
     mine = asdict(run)
-    different = [name for name in names(Training) if name != "epochs" and mine[name] != other.get(name)]
+    free = ["epochs"] if run.schedule == "constant" else []  # a constant rate does not know how long it will be needed
+    different = [name for name in names(Training) if name not in free and mine[name] != other.get(name)]
     different += ["pictures"] if metadata.get("pictures") != pictures else []
     if different or len(losses) > run.epochs_run:
         what = f"another {', '.join(different)}" if different else f"{len(losses)} epochs already"
         raise InputError(f"checkpoint {path}: is of a run with {what}; remove it or name another")
-    model.load_state_dict({name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")})
+    for part, network in (("model.", model), ("mean.", mean)):
+        if network:
+            network.load_state_dict({name.removeprefix(part): t for name, t in tensors.items() if name.startswith(part)})
     for number, weight in enumerate(model.parameters()):
         if f"momentum.{number}" in tensors:
             like = torch.empty_like(weight)  # keeps the memory layout, on which rounding depends

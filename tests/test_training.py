@@ -19,10 +19,12 @@ def train(imageset, checkpoint=None, every=1, on_epoch=None, **options):
     return fit(imageset, Run(**(SMALL | options)), checkpoint, every, progress=False, on_epoch=on_epoch)
 
 
+def equal(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
 def same(one, other):
-    return one.losses == other.losses and all(
-        torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True)
-    )
+    return one.losses == other.losses and equal(one, other)
 
 
 def test_the_loss_falls_and_red_is_told_from_green(easy_set):
@@ -74,21 +76,68 @@ class Interrupted(Exception):
     pass
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+WAYS = [dict(preset=preset) for preset in PRESETS] + [dict(schedule="one-cycle"), dict(weight_average=True)]
+WAYS += [dict(schedule="one-cycle", weight_average=True, momentum=0.0)]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: " ".join(map(str, way.values())))
 @pytest.mark.parametrize(("stop", "every"), [(1, 1), (3, 2)])
-def test_what_was_interrupted_goes_on_bit_for_bit(easy_set, tmp_path, preset, stop, every):
+def test_what_was_interrupted_goes_on_bit_for_bit(easy_set, tmp_path, way, stop, every):
     def interrupt(epoch, model, loss):
         if epoch == stop:
             raise Interrupted
 
     checkpoint = tmp_path / "check.safetensors"
-    uninterrupted = train(easy_set(), preset=preset)
+    uninterrupted = train(easy_set(), **way)
     with pytest.raises(Interrupted):
-        train(easy_set(), checkpoint, every, interrupt, preset=preset)
+        train(easy_set(), checkpoint, every, interrupt, **way)
     epochs = []
-    again = train(easy_set(), checkpoint, every, lambda epoch, *_: epochs.append(epoch), preset=preset)
+    again = train(easy_set(), checkpoint, every, lambda epoch, *_: epochs.append(epoch), **way)
     assert epochs == list(range(stop // every * every + 1, 5))  # it did go on, and did not begin anew
-    assert same(again, uninterrupted)
+    assert same(again, uninterrupted) and equal(again.last, uninterrupted.last)
+
+
+def test_the_average_is_the_running_mean_of_every_epochs_weights(easy_set):
+    by_hand = {}
+
+    def add(epoch, model, loss):
+        for name, tensor in model.last.state_dict().items():
+            if tensor.is_floating_point():
+                by_hand[name] = tensor.clone() if epoch == 1 else 0.8 * by_hand[name] + 0.2 * tensor
+
+    model = train(easy_set(), on_epoch=add, weight_average=True)
+    assert len(by_hand) > 20
+    for name, tensor in by_hand.items():
+        torch.testing.assert_close(model.state_dict()[name], tensor, atol=1e-6, rtol=1e-5)
+    assert not model.training and not model.last.training and model.last is not model
+
+
+def test_averaging_does_not_touch_the_training(easy_set):
+    plain, mean = train(easy_set()), train(easy_set(), weight_average=True)
+    assert plain.losses == mean.losses and plain.last is plain
+    assert equal(plain, mean.last)
+
+
+def test_one_cycle_is_torchs_schedule_over_all_updates(easy_set, monkeypatch):
+    rates, step = [], torch.optim.SGD.step
+    monkeypatch.setattr(torch.optim.SGD, "step", lambda self, *a: rates.append(self.param_groups[0]["lr"]) or step(self, *a))
+    train(easy_set(), schedule="one-cycle", lr=0.03, epochs=5)
+    monkeypatch.undo()
+    optimiser = torch.optim.SGD([torch.zeros(1)], 0.03)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.03, total_steps=len(rates) + 1, cycle_momentum=False)
+    expected = []
+    for _ in rates:
+        expected.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        schedule.step()
+    assert len(rates) == 5 * 5 and rates == pytest.approx(expected)  # 6 targets, 4 patches each, ratio 2, 16 in a batch
+    assert max(rates) == pytest.approx(0.03, rel=0.01) and rates[-1] < rates[0] < 0.002
+
+
+def test_a_cycle_of_another_length_is_refused(easy_set, tmp_path):
+    train(easy_set(), tmp_path / "check.safetensors", epochs=2, schedule="one-cycle")
+    with pytest.raises(InputError, match="another epochs"):
+        train(easy_set(), tmp_path / "check.safetensors", epochs=3, schedule="one-cycle")
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -12,7 +12,8 @@ from bgnb import scenes
 from bgnb.data import composites, public
 from bgnb.data import images as photos
 from bgnb.data.images import ImageSet
-from bgnb.files import InputError, cache_folder, key, load_tensors, save_tensors
+from bgnb.files import InputError, cache_folder, choose, key, load_tensors, save_tensors
+from bgnb.settings import PARTS
 
 CACHE_VERSION = 5  # raise it when the same arguments should give other pictures
 
@@ -25,6 +26,7 @@ def load(
     images: int | None = None,
     seed: int = 0,
     compose: bool = False,
+    part: str = "all",
     progress: bool = True,
     root: str | Path | None = None,
     download: bool = False,
@@ -43,6 +45,8 @@ def load(
         seed: decides everything random: which photos, what is pasted where.
         compose: make the paper's data set from photos with masks: a cut-out of the target is pasted on one half of the
             scene's photos, the other half are the background images (paper, Sec. 4.1).
+        part: of photographs, "all"; or a fixed part of every folder: "reporting", two thirds, which results are measured on;
+            "development", the other third, on which settings are chosen.
         progress: show a bar.
         root: where the files of the public sets lie; None: where the environment variable BGNB_PUBLIC points.
         download: let torchvision fetch public sets that are not there: some GB. Nothing else ever downloads.
@@ -63,6 +67,8 @@ def load(
     if images is not None and images < 2:
         raise InputError(f"images {images}: at least 2 target and 2 background images are needed")
     settings = dict(target=target, scene=scene, size=size, images=images, seed=seed)
+    if part != "all" and (str(source) == "scenes" or str(source).startswith("public:")):
+        raise InputError(f"part {part}: only folders of photographs are split; new drawn scenes are first=10_000")
     if str(source) == "scenes":
         if compose:
             raise InputError("compose: the drawn scenes are composed already; it is for a folder of photos with masks")
@@ -72,7 +78,8 @@ def load(
         return public_set(str(source), root, download, dials, settings, progress)
     if dials:
         raise InputError(f"{next(iter(dials))}: a dial of the drawn scenes, not of the photos in {source}")
-    listing = photos.list_photos(source, target, scene, need_masks=compose)
+    choose("part", part, PARTS)
+    listing = photos.list_photos(source, target, scene, compose, part)
     make = composites.image_set if compose else photos.image_set
     named = {part: [file.name for file in files] for part, files in listing.items()}
     contents = [file for files in listing.values() for file in files]

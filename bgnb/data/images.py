@@ -58,8 +58,13 @@ def photo_files(folder: Path, recursive: bool = False) -> list[Path]:
     return found
 
 
-def list_photos(source: str | Path, target: str, scene: str, need_masks: bool = False) -> dict[str, list[Path]]:
-    """The files of one target and one scene: ``{"targets": [...], "masks": [...] (may be empty), "backgrounds": [...]}``."""
+def list_photos(
+    source: str | Path, target: str, scene: str, need_masks: bool = False, part: str = "all"
+) -> dict[str, list[Path]]:
+    """The files of one target and one scene: ``{"targets": [...], "masks": [...] (may be empty), "backgrounds": [...]}``.
+
+    ``part`` "development" takes every third photo of each folder, in the order of their names, "reporting" all others.
+    """
     source = Path(source)
     if not source.is_dir():
         raise InputError(f"{source}: no such folder")
@@ -71,7 +76,9 @@ def list_photos(source: str | Path, target: str, scene: str, need_masks: bool = 
     missing = [mask for mask in masks if not mask.is_file()]
     if missing and (need_masks or len(missing) < len(masks)):
         raise InputError(f"{missing[0]}: no such mask ({len(missing)} of {len(masks)} photos of {target} lack theirs)")
-    return {"targets": targets, "masks": [] if missing else masks, "backgrounds": backgrounds}
+    listing = {"targets": targets, "masks": [] if missing else masks, "backgrounds": backgrounds}
+    taken = {"all": (0, 1, 2), "reporting": (0, 1), "development": (2,)}[part]
+    return {name: [file for i, file in enumerate(files) if i % 3 in taken] for name, files in listing.items()}
 
 
 def read_photo(path: str | Path, mode: str = "RGB") -> Image.Image:

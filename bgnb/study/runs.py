@@ -2,6 +2,7 @@
 
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
@@ -10,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from bgnb.boxes import evaluate
+from bgnb.boxes import digits, evaluate, held_out
 from bgnb.data import ImageSet, load
 from bgnb.device import compute_dtype, describe, pick_device
 from bgnb.maps import localise
-from bgnb.metrics import LocAcc, loc_acc, without_masks
+from bgnb.metrics import LocAcc, best_accuracy, loc_acc, mask_ious, pxap, without_masks
 from bgnb.networks import Network
 from bgnb.patches import MIN_FRACTION, sample_patches
 from bgnb.settings import Run
@@ -24,6 +25,7 @@ from bgnb.study.theory import bayes_backgroundness
 from bgnb.training import fit, trained
 from bgnb.windows import score_windows
 
+WATCHED = (5, 10, 20, 30, 50, 60, 75, 100, 125)  # epochs; x4 has at 60, and x2 at 100, as many updates as x1 at 150
 KIND_PATCHES = 200  # of each kind in the histograms (paper, Fig. 4)
 
 
@@ -63,7 +65,13 @@ def share_of_p(masks: Tensor, patch: int) -> float:
 
 
 def measure(
-    run: Run, baselines: bool = False, ceilings: bool = False, metrics: bool = False, cache: bool = True, progress: bool = True
+    run: Run,
+    baselines: bool = False,
+    ceilings: bool = False,
+    metrics: bool = False,
+    epochs: bool = False,
+    cache: bool = True,
+    progress: bool = True,
 ) -> Result:
     """Load, train, localise and measure on the training's target images, as the paper does (docs/protocol.md, row 12).
 
@@ -71,6 +79,7 @@ def measure(
         run: all parameters. baselines: also measure maps that nobody trained, see ``bgnb.study.references``.
         ceilings: also measure what the masks would allow; this trains a second network, see ``bgnb.study.references``.
         metrics: measure by all metrics, see ``bgnb.boxes.all_metrics``: slower by a few seconds.
+        epochs: also measure on the way, see ``snapshots``; the network is then trained anew.
         cache: take a network that was trained before with the same pictures and parameters.
         progress: bars.
 
@@ -87,7 +96,11 @@ def measure(
 
     imageset = load(**run.load_arguments(), progress=progress)
     lap("load")
-    model = (trained if cache else fit)(imageset, run, progress=progress)
+    taken = []
+    if epochs and imageset.masks is not None:
+        model = fit(imageset, run, progress=progress, on_epoch=snapshots(imageset, run, taken))
+    else:
+        model = (trained if cache else fit)(imageset, run, progress=progress)
     lap("train")
     maps = localise(model, imageset.targets, run, progress=progress).cpu()
     lap("localise")
@@ -111,6 +124,8 @@ def measure(
                 "backgroundness": {kind: float(np.median(s)) if len(s) else None for kind, s in scores.items()},
                 "bayes_backgroundness": bayes_backgroundness(run.ratio, pi),
             }
+        if epochs:
+            numbers["epochs"] = taken
         if baselines:
             numbers["baselines"] = {n: reference(m, masks, metrics) for n, m in references.baselines(imageset, run).items()}
         if ceilings:
@@ -119,6 +134,46 @@ def measure(
     numbers |= {"seconds": seconds, "device": describe(device), "versions": versions()}
     numbers["precision"] = str(compute_dtype(device, run.precision)).removeprefix("torch.")
     return Result(run, imageset, model, maps, accuracy, numbers)
+
+
+def snapshots(imageset: ImageSet, run: Run, taken: list[dict]) -> Callable[[int, Network, float], None]:
+    """What ``fit`` is to call after every epoch: measures at ``WATCHED`` epochs and at each of the last ten, into ``taken``.
+
+    Each entry holds "epoch", "weights" ("last": of the last update; "mean": their running mean, with ``weight_average``),
+    "loc_acc" and "threshold" (the best of ten), "held_out" (Loc. Acc. with the threshold chosen on the other half of the
+    photos), the same at IoU 0.50, "hits" and "held_out_hits" (one digit for each image), "pxap", and, for patches, the medians
+    "backgroundness" of P, F and N, and "target", the share of each that is called target.
+    """
+    watched = {epoch for epoch in WATCHED if epoch < run.epochs_run} | set(range(run.epochs_run - 9, run.epochs_run + 1))
+
+    def look(epoch: int, model: Network, loss: float) -> None:
+        if epoch in watched:
+            taken.append({"epoch": epoch, "weights": "last", "loss": loss} | snapshot(model.last, imageset, run))
+            if model.last is not model:
+                taken.append({"epoch": epoch, "weights": "mean", "loss": loss} | snapshot(model, imageset, run))
+
+    return look
+
+
+def snapshot(model: Network, imageset: ImageSet, run: Run) -> dict:
+    """The numbers of one network, see ``snapshots``."""
+    ious = mask_ious(maps := localise(model, imageset.targets, run).cpu(), imageset.masks)
+    best, held = best_accuracy(ious), held_out(ious, 0.4)
+    numbers = {
+        "loc_acc": best.value,
+        "threshold": best.threshold,
+        "hits": digits(best.hits),
+        "held_out": held.double().mean().item(),
+        "held_out_hits": digits(held),
+        "loc_acc_50": best_accuracy(ious, iou=0.5).value,
+        "held_out_50": held_out(ious, 0.5).double().mean().item(),
+        "pxap": round(pxap(maps, imageset.masks), 4),
+    }
+    if not run.image_level:
+        scores = {kind: found for kind, found in kind_scores(model, imageset, run).items() if len(found)}
+        numbers["backgroundness"] = {kind: round(float(np.median(found)), 4) for kind, found in scores.items()}
+        numbers["target"] = {kind: round(float((found < 0.5).mean()), 4) for kind, found in scores.items()}
+    return numbers
 
 
 def reference(maps: Tensor, masks: Tensor, metrics: bool) -> dict:

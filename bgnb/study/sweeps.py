@@ -16,7 +16,7 @@ import yaml
 from bgnb.files import InputError, choose, progress_bar
 from bgnb.settings import Machine, Run, names
 
-EXTRAS = ("baselines", "ceilings", "metrics")  # what a grid may ask for beside the run itself
+EXTRAS = ("baselines", "ceilings", "metrics", "epochs")  # what a grid may ask for beside the run itself
 
 
 def grids() -> dict[str, str]:
