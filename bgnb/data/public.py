@@ -108,9 +108,9 @@ def places(root: Path, scene: str, download: bool) -> Part:
     """Photos of a kind of place in Places365: of the training set if it is there, else of the validation set."""
     from torchvision.datasets import Places365
 
-    kinds = (("train-standard", True), ("train-standard", False), ("val", True), ("val", False))
+    splits = (("train-standard", True), ("train-standard", False), ("val", True), ("val", False))
     folders = ("data_256_standard", "data_large_standard", "val_256", "val_large")
-    here = [kind for kind, folder in zip(kinds, folders, strict=True) if (root / folder).is_dir()]
+    here = [split for split, folder in zip(splits, folders, strict=True) if (root / folder).is_dir()]
     if not here and not download:
         raise InputError(f"{root}: holds no Places365 ({' or '.join(folders)}); download=True fetches val_256")
     split, small = here[0] if here else ("val", True)

@@ -48,8 +48,8 @@ def typed(name: str, text: str, default):
         value = float(value)
     same = default is None or type(value) is type(default)
     if same and isinstance(default, list) and default:
-        kinds = {type(item) for item in default} | ({int} if float in map(type, default) else set())
-        same = bool(value) and all(type(item) in kinds for item in value)
+        types = {type(item) for item in default} | ({int} if float in map(type, default) else set())
+        same = bool(value) and all(type(item) in types for item in value)
     if not same:
         raise InputError(
             f"parameter {name} {text!r}: must be {WORDS.get(type(default), type(default).__name__)}, like {default!r}"

@@ -1,5 +1,7 @@
 """Photos on disk: read as they are meant, cached by their content, and refused by name."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -92,6 +94,26 @@ def test_images_are_drawn_by_the_seed(photos):
         assert len(part.targets) == len(part.backgrounds) == 2
         for name, picture in zip(part.names, part.targets, strict=True):
             assert torch.equal(picture, everything.targets[everything.names.index(name)])
+
+
+def test_every_third_photo_by_name_is_for_development(make_photos):
+    photos = make_photos("many", targets=8, backgrounds=9)
+    parts = {part: get(photos, part=part) for part in ("all", "reporting", "development")}
+    assert parts["development"].names == ("cat_2", "cat_5")
+    assert sorted(parts["development"].names + parts["reporting"].names) == sorted(parts["all"].names)
+    for part, chosen in (("development", [2, 5, 8]), ("reporting", [0, 1, 3, 4, 6, 7])):
+        assert torch.equal(parts[part].backgrounds, parts["all"].backgrounds[chosen])
+    for part, seed in itertools.product(
+        ("reporting", "development"), (0, 1)
+    ):  # composites of one part hold no photo of the other
+        numbers = [
+            n.rpartition("_")[2] for name in get(photos, part=part, compose=True, seed=seed).names for n in name.split("_on_")
+        ]
+        assert numbers and {int(n) % 3 == 2 for n in numbers} == {part == "development"}
+    with pytest.raises(InputError, match="part 'half'"):
+        get(photos, part="half")
+    with pytest.raises(InputError, match="part reporting"):
+        load("scenes", part="reporting", size=32, images=2)
 
 
 def test_the_second_call_reads_the_cache_unless_a_file_changed(photos, monkeypatch):

@@ -8,6 +8,7 @@ import torch
 
 import bgnb.boxes
 import bgnb.study.references
+import bgnb.study.runs
 import bgnb.training
 from bgnb import Run, build, kind_scores, load, loc_acc, measure, pxap, sample_patches, score_windows, trained
 from bgnb.files import save_tensors
@@ -63,6 +64,24 @@ def test_no_metric_is_computed_twice(photos, monkeypatch):
         monkeypatch.setattr(bgnb.boxes, name, lambda *a, f=function, n=name: counted.append(n) or f(*a))
     measure(Run(source=str(photos), **SMALL), metrics=True, progress=False)
     assert sorted(counted) == ["box_ious", "pixel_counts"]
+
+
+def test_snapshots_on_the_way_are_what_a_shorter_training_ends_with(photos, monkeypatch):
+    monkeypatch.setattr(bgnb.study.runs, "WATCHED", (2,))
+    run = Run(source=str(photos), **(SMALL | dict(epochs=13, weight_average=True)))
+    numbers = measure(run, epochs=True, progress=False).numbers
+    assert [(s["epoch"], s["weights"]) for s in numbers["epochs"]] == [
+        (epoch, weights) for epoch in (2, *range(4, 14)) for weights in ("last", "mean")
+    ]
+    json.dumps(numbers)
+    last, mean = numbers["epochs"][-2:]
+    assert (mean["loc_acc"], mean["threshold"], mean["hits"]) == (numbers["loc_acc"], numbers["threshold"], numbers["hits"])
+    for weight_average, snap in ((False, numbers["epochs"][0]), (True, numbers["epochs"][1])):
+        short = measure(replace(run, epochs=2, weight_average=weight_average), progress=False).numbers
+        assert (snap["loc_acc"], snap["hits"]) == (short["loc_acc"], short["hits"])
+        assert snap["pxap"] == pytest.approx(short["pxap"], abs=1e-4)
+    assert {"P", "F", "N"} >= set(last["target"]) and all(0 <= share <= 1 for share in last["target"].values())
+    assert last["held_out_hits"].count("1") == round(4 * last["held_out"])
 
 
 def test_the_share_of_p_is_that_of_many_patches(easy_set):
