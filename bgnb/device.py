@@ -3,14 +3,19 @@
 import contextlib
 import ctypes
 import os
+import platform
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from bgnb.files import InputError
+from bgnb.files import InputError, choose
+
+# Limits that ONEDNN_MAX_CPU_ISA can set, below the first with instructions for bfloat16.
+WITHOUT_BF16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -41,20 +46,31 @@ def describe(device: torch.device) -> str:
 def compute_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
     """bfloat16 where the device computes faster in it, else float32; ``precision`` "fp32" or "bf16" decides by hand.
 
-    A CPU gains 2 to 3 times from bfloat16 if it has instructions for it (AVX512-BF16, AMX) and loses without them.
-
     >>> compute_dtype(pick_device("cpu"), "fp32")
     torch.float32
     """
-    if precision not in ("auto", "fp32", "bf16"):
-        raise InputError(f"precision {precision!r}: choose auto, fp32 or bf16")
+    choose("precision", precision, ("auto", "fp32", "bf16"))
     if precision == "auto":
-        if device.type == "cuda":
-            precision = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-        else:
-            fast = device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-            precision = "bf16" if fast else "fp32"
+        precision = "bf16" if bf16_instructions(device) else "fp32"
     return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
+def bf16_instructions(device: torch.device) -> str:
+    """The instructions that make bfloat16 faster than float32 on this device: "AMX", say; "" where it has none.
+
+    There are three kinds of x86 processors: with AMX, with AVX512_BF16 only, and with neither. torch computes in bfloat16 on
+    all that have AVX-512, but without such instructions it takes twice as long as in float32. ONEDNN_MAX_CPU_ISA is obeyed,
+    which makes a newer processor behave like an older one.
+    """
+    if device.type == "cuda":
+        return "tensor cores" if torch.cuda.is_bf16_supported(including_emulation=False) else ""
+    if device.type != "cpu" or os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in WITHOUT_BF16:
+        return ""
+    if platform.machine() in ("aarch64", "arm64"):
+        flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
+        return "ARM's bf16" if "bf16" in flags and torch.backends.mkldnn.is_available() else ""
+    found = {"AMX": torch.cpu._is_amx_tile_supported(), "AVX512_BF16": torch.cpu._is_avx512_bf16_supported()}
+    return next((name for name, there in found.items() if there and torch.backends.mkldnn.is_available()), "")
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

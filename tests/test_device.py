@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -38,6 +39,26 @@ def test_kept_memory_is_not_mapped_anew_and_changes_no_number():
     (plain, many), (kept, few) = run(False), run(True)
     assert plain == kept
     assert few < many / 3
+
+
+DTYPE = "from bgnb.device import *; print(compute_dtype(pick_device('cpu')), bf16_instructions(pick_device('cpu')) or 'none')"
+
+
+@pytest.mark.parametrize("limit", ["AVX512_CORE", "avx2", "AVX512_CORE_VNNI"])
+def test_auto_takes_no_bf16_where_the_processor_has_no_instructions_for_it(limit):
+    done = subprocess.run(
+        [sys.executable, "-c", DTYPE], capture_output=True, text=True, check=True, env=os.environ | {"ONEDNN_MAX_CPU_ISA": limit}
+    )
+    assert done.stdout.split() == ["torch.float32", "none"]
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="needs Linux's list of instructions")
+def test_auto_takes_bf16_where_the_kernel_lists_instructions_for_it():
+    flags = Path("/proc/cpuinfo").read_text().split()
+    env = {name: value for name, value in os.environ.items() if name != "ONEDNN_MAX_CPU_ISA"}
+    done = subprocess.run([sys.executable, "-c", DTYPE], capture_output=True, text=True, check=True, env=env)
+    fast = bool({"amx_tile", "avx512_bf16", "bf16"} & set(flags))
+    assert done.stdout.split()[0] == ("torch.bfloat16" if fast else "torch.float32")
 
 
 def test_it_does_nothing_where_there_is_no_glibc(monkeypatch):

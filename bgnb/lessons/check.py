@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 
-from bgnb.device import describe, pick_device
+from bgnb.device import bf16_instructions, compute_dtype, describe, pick_device
 from bgnb.files import InputError, cache_folder
 
 ROOM = 2.0  # GB that prepared pictures and networks of all lessons fit into
@@ -17,7 +17,7 @@ INSTALL = "install again: make run, or conda env update -f environment.yml"
 
 def findings() -> Iterator[tuple[str, str, bool]]:
     """What was looked at, what was found or is to do, and whether it is ok; one after the other, since the last takes seconds."""
-    for look in (versions, device, threads, cache, kernel):
+    for look in (versions, device, precision, threads, cache, kernel):
         yield look.__name__, *look()
 
 
@@ -52,6 +52,17 @@ def device() -> tuple[str, bool]:
     except (RuntimeError, InputError) as error:
         return f"cannot compute ({str(error).splitlines()[0]}); set device = 'cpu', or update its driver", False
     return f"{describe(place)}, computes ({1000 * (time.perf_counter() - clock):.0f} ms for the first convolution)", True
+
+
+def precision() -> tuple[str, bool]:
+    """The precision that "auto" takes on that device, and why."""
+    import torch
+
+    place = pick_device("auto")
+    why = bf16_instructions(place)
+    if compute_dtype(place) == torch.bfloat16:
+        return f"bf16, for it has {why}", True
+    return "fp32, for it has no instructions that make bf16 faster (AMX, AVX512_BF16)", True
 
 
 def threads() -> tuple[str, bool]:

@@ -1,6 +1,6 @@
 """Us against what a user would write or install, and against the floor: one table, medians of interleaved runs.
 
-``make bench`` prints it; with ``--into README.md`` it replaces the one there. Opponents compute the same numbers; where
+``make bench`` prints it; with ``--into docs/speed.md`` it replaces the one there. Opponents compute the same numbers; where
 it can, that is asserted before it is timed. Ratios are of one process on an otherwise idle machine.
 """
 
@@ -121,10 +121,11 @@ def users_epoch() -> Callable:
     return lambda: peers.train_epoch(model, batches, optimiser)
 
 
-def elsewhere(code: str) -> float:
+def elsewhere(code: str, **environment: str) -> float:
     """What ``taken`` is after ``code`` in a process of its own, whose allocator is as it was found."""
     whole = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import bgnb, compare\n{code}; print(taken)"
-    return float(subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, check=True).stdout)
+    settings = os.environ | environment
+    return float(subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, check=True, env=settings).stdout)
 
 
 def training() -> list[list[str]]:
@@ -325,7 +326,21 @@ def allocator() -> list[list[str]]:
     return [against("`tiny` epoch with `keep_memory()`", "without", None, *seconds)]
 
 
-PARTS = (sampling, epoch, training, windows, maps, averaging, whole, drawing, allocator)
+def precision() -> list[list[str]]:
+    """The precision that ``auto`` takes against the faster one, here and where bfloat16 instructions are hidden."""
+    rows = []
+    train = "bgnb.fit(compare.pictures(60), bgnb.Run(epochs=1, device='cpu', precision={!r}), progress=False)"
+    slide = "bgnb.score_windows(bgnb.build('tiny', 48).eval(), compare.pictures(60).targets, 48, 8, precision={!r})"
+    for processor, limit in (("this processor", {}), ("without bf16 instructions", {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"})):
+        for what, work in (("an epoch of `tiny`", train), ("its maps", slide)):
+            code = "bgnb.keep_memory(); (taken,) = compare.times(lambda: {}, rounds=5)"
+            auto, *both = (elsewhere(code.format(work.format(p)), **limit) for p in ("auto", "fp32", "bf16"))
+            faster = "fp32" if both[0] <= both[1] else "bf16"
+            rows.append(against(f"{what}, auto, {processor}", f"{faster}, the faster of both", 0.95, auto, min(both)))
+    return rows
+
+
+PARTS = (precision, sampling, epoch, training, windows, maps, averaging, whole, drawing, allocator)
 
 
 def table(rows: list[list[str]]) -> str:

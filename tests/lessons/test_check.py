@@ -12,7 +12,7 @@ from bgnb.lessons import check
 
 def test_on_this_machine_all_is_ready():
     found = {what: (words, ok) for what, words, ok in check.findings()}
-    assert list(found) == ["versions", "device", "threads", "cache", "kernel"]
+    assert list(found) == ["versions", "device", "precision", "threads", "cache", "kernel"]
     assert [what for what, (words, ok) in found.items() if not ok] == []
     assert torch.__version__.split("+")[0] in found["versions"][0] and "imports bgnb" in found["kernel"][0]
 
