@@ -1,4 +1,4 @@
-"""Grids, their results, and that the README shows what was measured."""
+"""Grids, their results, and that the pages of docs/results show what was measured."""
 
 import json
 from pathlib import Path
@@ -13,16 +13,26 @@ from bgnb.study.tables import beside, put_into, render, runs_table
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
 GRIDS = sorted((ROOT / "bgnb" / "study" / "grids").glob("*.yml"))
-PAGE = (ROOT / "README.md").read_text()
-SHOWN = [grid for grid in GRIDS if f"<!-- {grid.stem} -->" in PAGE]  # the others are still being measured
+PAGES = "\n".join(page.read_text() for page in sorted(RESULTS.glob("*.md")))
+SHOWN = [grid for grid in GRIDS if f"<!-- {grid.stem} -->" in PAGES]  # the others are still being measured
+
+
+def block(name):
+    """What a page of docs/results shows between a table's marks, which stand on one page only."""
+    assert PAGES.count(f"<!-- {name} -->\n") == 1
+    return PAGES.partition(f"<!-- {name} -->\n")[2].partition("\n<!-- end -->")[0]
+
+
+def test_no_table_got_lost():
+    assert len(SHOWN) >= 10
+    assert {"main_job", "comparison", "comparison_development", "comparison_scenes"} <= {grid.stem for grid in SHOWN}
 
 
 @pytest.mark.parametrize("grid", SHOWN, ids=lambda path: path.stem)
-def test_the_readme_shows_the_stored_results(grid, monkeypatch):
+def test_the_pages_show_the_stored_results(grid, monkeypatch):
     monkeypatch.setenv("BGNB_PHOTOS", "photos")
-    block = PAGE.partition(f"<!-- {grid.stem} -->\n")[2].partition("\n<!-- end -->")[0]
     results = read_results(RESULTS / f"{grid.stem}.jsonl")
-    assert block == render(results)
+    assert block(grid.stem) == render(results)
     wanted = {(r["ratio"], r["seed"], r["net"], r["target"], r["scene"], r["epochs"]) for r, _ in read_grid(grid)}
     measured = {tuple(r["run"][k] for k in ("ratio", "seed", "net", "target", "scene", "epochs")) for r in results}
     assert measured == wanted
@@ -62,7 +72,9 @@ def test_what_differs_is_named_and_two_networks_stay_two_rows():
 def test_two_tables_side_by_side_hold_the_cells_of_both():
     photos, drawn = (read_results(RESULTS / f"{name}.jsonl") for name in ("main_job", "scenes"))
     both = beside(photos, drawn)
-    assert both in PAGE.partition("<!-- main_job_scenes -->\n")[2].partition("\n<!-- end -->")[0]
+    assert block("main_job_scenes") == both
+    patches, drawn_patches = (read_results(RESULTS / f"{name}.jsonl") for name in ("patches", "scenes_patches"))
+    assert block("patches_scenes") == beside(patches, drawn_patches)
     left, right = (runs_table(half).set_index(["target, scene", "ratio"]) for half in (photos, drawn))
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in both.splitlines()[2:]]
     assert len(rows) == 6  # two pairs at three ratios; the drawn scenes have other pairs, too
