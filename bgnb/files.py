@@ -7,11 +7,16 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psutil
+from filelock import FileLock, Timeout
 
 if TYPE_CHECKING:  # imported where it is used: who only paints pictures need not wait for it
     import torch
@@ -19,6 +24,10 @@ if TYPE_CHECKING:  # imported where it is used: who only paints pictures need no
 
 class InputError(ValueError):
     """Something the user gave is wrong; the message is one line that names the file or the argument."""
+
+
+class Busy(InputError):
+    """Another process is writing to the file."""
 
 
 def choose(name: str, value: str, choices: Iterable[str]) -> None:
@@ -30,6 +39,17 @@ def choose(name: str, value: str, choices: Iterable[str]) -> None:
     """
     if value not in choices:
         raise InputError(f"{name} {value!r}: choose {' or '.join(choices)}")
+
+
+def within(name: str, value: float, low: float, high: float) -> None:
+    """InputError where ``value`` is no finite number from ``low`` to ``high``.
+
+    >>> within("pi", 1.5, 0, 1)
+    Traceback (most recent call last):
+    bgnb.files.InputError: pi 1.5: must lie in 0 ... 1
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not low <= value <= high:
+        raise InputError(f"{name} {value!r}: must lie in {low:g} ... {high:g}")
 
 
 def progress_bar(items: Iterable, title: str, progress: bool = True, **kwargs):
@@ -50,8 +70,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     'all of it'
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=temporary(path), suffix=path.suffix)
     os.close(handle)
     part = Path(name)
     try:
@@ -62,6 +81,53 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def temporary(path: Path) -> str:
+    """How the hidden name of a temporary file or folder beside ``path`` begins; makes the folder that both lie in.
+
+    The name holds this process's number. What a killed process left beside ``path`` is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):
+        for other in path.parent.iterdir():
+            number = other.name.removeprefix(f".{path.name}.").partition("-")[0]
+            if other.name.startswith(f".{path.name}.") and number.isdecimal() and not psutil.pid_exists(int(number)):
+                shutil.rmtree(other) if other.is_dir() else other.unlink()
+    return f".{path.name}.{os.getpid()}-"
+
+
+@contextlib.contextmanager
+def only_writer(path: str | Path) -> Iterator[None]:
+    """A lock on a file: ``Busy`` where another process holds it. It ends with the process, however that ends."""
+    lock = FileLock(cache_folder() / "locks" / f"{key(str(Path(path).resolve()))}.lock", timeout=0)
+    try:
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise Busy(f"{path}: another process is writing to it; wait for it, or name another file") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def append_line(path: str | Path, line: str) -> None:
+    """Add a line to a file, or leave the file as it was: half a line, from a full disk or a kill, does not stay."""
+    try:
+        with Path(path).open("ab+", buffering=0) as file:
+            file.seek(0)
+            end = file.read().rfind(b"\n") + 1  # what comes after it is the half of a line
+            file.truncate(end)
+            left = f"{line}\n".encode()
+            try:
+                while left:
+                    left = left[file.write(left) :]
+            except OSError:
+                file.truncate(end)
+                raise
+    except OSError as error:
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from None
 
 
 def save_tensors(path: str | Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:

@@ -38,9 +38,15 @@ class LocAcc:
 
 
 def check_maps(maps: Tensor, masks: Tensor) -> None:
-    """InputError unless maps and masks are ``(n, H, W)`` alike and there is at least one."""
+    """InputError unless maps and masks are ``(n, H, W)`` alike, at least one, masks bool and maps without NaN."""
     if maps.ndim != 3 or maps.shape != masks.shape or len(maps) == 0:
         raise InputError(f"maps {tuple(maps.shape)} and masks {tuple(masks.shape)}: both must be (n, H, W), n >= 1")
+    if masks.dtype != torch.bool:
+        raise InputError(
+            f"masks of {str(masks.dtype).removeprefix('torch.')}: must be bool, True on the target (masks > 127, say)"
+        )
+    if maps.isnan().any():
+        raise InputError("maps: hold values that are no numbers (NaN)")
 
 
 def pixel_counts(maps: Tensor, masks: Tensor, thresholds: Sequence[float]) -> tuple[Tensor, Tensor]:

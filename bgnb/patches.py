@@ -170,7 +170,10 @@ def sample_patches(
 
 def pool(imageset: ImageSet) -> Tensor:
     """All images in one tensor ``(T + B, H, W, 3)``, colours last, so that a patch is a few long runs of memory."""
-    return torch.cat([imageset.targets, imageset.backgrounds]).permute(0, 2, 3, 1).contiguous()
+    targets, backgrounds = (images.permute(0, 2, 3, 1) for images in (imageset.targets, imageset.backgrounds))
+    images = torch.empty(len(targets) + len(backgrounds), *targets.shape[1:], dtype=targets.dtype, device=targets.device)
+    images[: len(targets)], images[len(targets) :] = targets, backgrounds
+    return images
 
 
 def pool_index(crops: Crops, n_targets: int) -> Tensor:

@@ -7,7 +7,7 @@ written down a second time; ask the group for it, ``names(Training)``.
 from dataclasses import asdict, dataclass, fields, replace
 from typing import NamedTuple
 
-from bgnb.files import InputError, choose
+from bgnb.files import InputError, choose, within
 
 NETWORKS = ("tiny", "vgg16", "vgg16_bn", "resnet50")
 SMALLEST_PATCH = 16  # pixels; the networks need that many
@@ -30,6 +30,12 @@ METHODS = {
     "has": Unit("images", 64),
     "cutmix": Unit("images", 64),
 }
+
+LIMITS = {  # parameter -> lowest and highest value; what lies beyond is a slip, and would end in something less clear
+    "size": (16, 4096), "images": (2, 10**6), "camouflage": (0, 1), "patch": (SMALLEST_PATCH, 4096), "ratio": (1e-3, 1e3),
+    "background_weight": (1e-6, 1e6), "per_image": (1, 10**5), "epochs": (1, 10**6), "batch": (2, 10**6), "lr": (1e-9, 1e9),
+    "seed": (0, 2**62), "momentum": (0, 1), "weight_decay": (0, 1),
+}  # fmt: skip
 
 # What the paper leaves open (docs/protocol.md, rows 2, 6 and 7): our reading, and the paper's letter.
 PRESETS = {
@@ -137,6 +143,13 @@ class Run(Machine, Maps, Training, Pictures):
     """
 
     def __post_init__(self):
+        for name, (low, high) in LIMITS.items():
+            value, whole = getattr(self, name), Run.__dataclass_fields__[name].type in (int, int | None)
+            if value is None and Run.__dataclass_fields__[name].default is None:
+                continue
+            if whole and not isinstance(value, int):
+                raise InputError(f"{name} {value!r}: must be a whole number")
+            within(name, value, low, high)
         choose("preset", self.preset, PRESETS)
         choose("method", self.method, METHODS)
         choose("overlap", self.overlap or OVERLAPS[0], OVERLAPS)
@@ -148,12 +161,6 @@ class Run(Machine, Maps, Training, Pictures):
             raise InputError(f"patch {self.patch}: larger than the images of {self.size} pixels")
         if not 1 <= self.stride <= self.patch:
             raise InputError(f"stride {self.stride}: must lie in 1 ... {self.patch} (the patch), else windows leave gaps")
-        for name in ("ratio", "background_weight", "per_image", "epochs", "batch", "lr"):
-            if (value := getattr(self, name)) is not None and not value > 0:
-                raise InputError(f"{name} {value}: must be above 0")
-        for name in ("momentum", "weight_decay", "seed"):
-            if (value := getattr(self, name)) is not None and not value >= 0:
-                raise InputError(f"{name} {value}: must not be negative")
 
     def resolved(self) -> "Run":
         """The same run, with what the preset and the method decide filled in: what was computed, in full.

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bgnb.data import ImageSet
 from bgnb.device import autocast, compute_dtype, graphed, pick_device
-from bgnb.files import InputError, cache_folder, key, load_tensors, progress_bar, save_tensors
+from bgnb.files import Busy, InputError, cache_folder, key, load_tensors, only_writer, progress_bar, save_tensors
 from bgnb.methods import CLASSES, Method
 from bgnb.networks import Network, build
 from bgnb.patches import crop, draw_crops, pool, pool_index
@@ -79,7 +79,7 @@ def fit(
     pictures = key(imageset.targets, imageset.backgrounds, repr(given)) if checkpoint else ""
     losses = load_checkpoint(checkpoint, run, pictures, model, mean, optimiser, generator) if checkpoint else []
     drawn = len(imageset.targets) * (1 if run.image_level else run.per_image)
-    updates = run.epochs_run * math.ceil((drawn + max(1, round(run.ratio * drawn))) / run.batch)
+    updates = run.epochs_run * len(batches(drawn + max(1, round(run.ratio * drawn)), run.batch))
     done = len(losses) * updates // run.epochs_run
     schedule = one_cycle(optimiser, run.lr, updates, done) if run.schedule == "one-cycle" else None
     bar = progress_bar(range(len(losses), run.epochs_run), "training", progress, initial=len(losses), total=run.epochs_run)
@@ -108,8 +108,7 @@ def fit(
         image = pool_index(crops, len(imageset.targets))
         labels = method.training_labels(crops, imageset, run.patch)
         total = torch.zeros((), device=device)
-        for start in range(0, len(crops), run.batch):
-            part = slice(start, start + run.batch)
+        for part in batches(len(crops), run.batch):
             if run.image_level:
                 pixels = images[image[part]].permute(0, 3, 1, 2)
             else:
@@ -131,6 +130,18 @@ def fit(
     network = averaged(mean, model.eval()).eval()
     network.losses = losses
     return network
+
+
+def batches(n: int, batch: int) -> list[slice]:
+    """``n`` crops in batches; a last one of a single crop, which batch norm cannot take, joins the one before.
+
+    >>> [(part.start, part.stop) for part in batches(9, 4)]
+    [(0, 4), (4, 9)]
+    """
+    starts = [*range(0, n, batch)]
+    if n % batch == 1 and n > 1:
+        starts.pop()
+    return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], n], strict=True)]
 
 
 def averaged(mean: AveragedModel | None, last: Network) -> Network:
@@ -178,7 +189,8 @@ def trained(
         tensors, metadata = load_tensors(path)
         losses = json.loads(metadata["losses"])
         weights = [{n: tensors[f"{epoch}.{n}"] for n in model.state_dict()} for epoch in epochs]
-    except (InputError, KeyError):
+        model.load_state_dict(weights[0])
+    except (InputError, KeyError, ValueError, TypeError, RuntimeError):  # not there, or not what was kept
         kept = {}
 
         def look(epoch: int, model: Network, loss: float) -> None:
@@ -187,7 +199,9 @@ def trained(
             if on_epoch:
                 on_epoch(epoch, model, loss)
 
-        model = fit(imageset, run, progress=progress, on_epoch=look, method=method)
+        options = dict(progress=progress, on_epoch=look, method=method)
+        # Who watches the epochs would miss those before an interruption.
+        model = fit(imageset, run, **options) if on_epoch else fit_or_go_on(imageset, run, path.with_suffix(".part"), **options)
         with suppress(OSError):  # a full disk costs the next call its time, not this one its result
             save_tensors(path, kept, {"losses": json.dumps(model.losses)})
         return model
@@ -197,6 +211,22 @@ def trained(
             on_epoch(epoch, model, losses[epoch - 1])
     model.losses = losses
     return model.eval()
+
+
+def fit_or_go_on(imageset: ImageSet, run: Run, checkpoint: Path, **options) -> Network:
+    """``fit`` with a checkpoint in the cache, where a killed one may have left half a training; it is gone afterwards."""
+    try:
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        with only_writer(checkpoint):
+            try:
+                load_tensors(checkpoint)
+            except InputError:  # none yet, or damaged
+                checkpoint.unlink(missing_ok=True)
+            model = fit(imageset, run, checkpoint, every=1, **options)
+            checkpoint.unlink(missing_ok=True)
+            return model
+    except (Busy, OSError):  # another process trains the same, or nothing can be written: it costs time, not the result
+        return fit(imageset, run, **options)
 
 
 def network_key(imageset: ImageSet, run: Run, method: Method | None = None) -> str:

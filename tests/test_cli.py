@@ -3,8 +3,10 @@
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -222,3 +224,15 @@ def test_a_full_disk_leaves_nothing_half_written(photos, tmp_path, command):
     result = bgnb(*arguments, cwd=tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
     refused(result, "disk is full")
     assert not list(tmp_path.glob("*out*"))
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.5, 1.0, 2.0, 4.0])
+def test_ctrl_c_is_one_line_whenever_it_comes(photos, tmp_path, seconds):
+    command = [sys.executable, "-m", "bgnb", "run", "--source", str(photos), *TINY, "--epochs", "100000", "--json", "out.json"]
+    environment = os.environ | {"BGNB_CACHE": str(tmp_path / "cache")}
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in error and error.rstrip().endswith("bgnb: interrupted")
+    assert not list(tmp_path.glob("*out*")) and not list(tmp_path.glob(".*"))

@@ -140,3 +140,12 @@ def test_shapes_must_agree(masks):
     for measure in (loc_acc, pxap):
         with pytest.raises(InputError, match="maps"):
             measure(torch.rand(2, 4, 4) if len(masks) else torch.rand(0, 4, 4), masks.bool())
+
+
+def test_maps_with_nan_and_masks_of_bytes_are_refused():
+    maps, masks = some(2, 4, 4, 0)
+    with pytest.raises(InputError, match="masks of uint8"):
+        loc_acc(maps, masks.byte() * 255)
+    maps[1, 2, 3] = float("nan")
+    with pytest.raises(InputError, match="NaN"):
+        pxap(maps, masks)

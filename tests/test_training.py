@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import bgnb.training
-from bgnb import InputError, Run, build, fit
+from bgnb import InputError, Run, build, fit, trained
 from bgnb.patches import draw_crops
 
 PRESETS = ("recommended", "literal")
@@ -283,3 +283,54 @@ def test_on_a_gpu_the_graph_gives_the_losses_of_the_plain_loop(easy_set, monkeyp
     monkeypatch.setattr(bgnb.training, "graphed", lambda update: update)
     plain = train(easy_set(), **options)
     assert graphed.losses == pytest.approx(plain.losses, rel=1e-3)
+
+
+@pytest.mark.parametrize("ratio", [1, 2])
+def test_a_last_batch_of_a_single_patch_joins_the_one_before(easy_set, ratio):
+    """12 or 18 patches in batches of 11 or 17: batch norm cannot take the last one by itself."""
+    run = Run(**(SMALL | dict(per_image=1, ratio=ratio, batch=6 * (1 + ratio) - 1, epochs=2, net="tiny", patch=24)))
+    assert len(fit(easy_set(), run, progress=False).losses) == 2
+
+
+@pytest.mark.parametrize(("n", "batch"), [(1, 5), (5, 5), (6, 5), (7, 5), (11, 5), (12, 2), (13, 2)])
+def test_batches_hold_every_patch_once_and_none_alone(n, batch):
+    parts = bgnb.training.batches(n, batch)
+    assert [i for part in parts for i in range(n)[part]] == list(range(n))
+    assert n == 1 or min(part.stop - part.start for part in parts) > 1
+    if n % batch != 1:  # as ever
+        assert [part.start for part in parts] == list(range(0, n, batch))
+
+
+def test_a_killed_training_goes_on_by_itself_to_the_same_bits(easy_set, monkeypatch, cache):
+    pictures, run = easy_set(seed=11), Run(**(SMALL | dict(weight_average=True, schedule="one-cycle")))
+    whole, save, saved = fit(pictures, run, progress=False), bgnb.training.save_checkpoint, []
+
+    def killed(path, run, pictures, model, mean, optimiser, generator, losses):
+        save(path, run, pictures, model, mean, optimiser, generator, losses)
+        saved.append(path)
+        if len(losses) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(bgnb.training, "save_checkpoint", killed)
+    with pytest.raises(KeyboardInterrupt):
+        trained(pictures, run, progress=False)
+    assert saved[-1].exists()
+    draw_crops, epochs = bgnb.training.draw_crops, []
+    monkeypatch.setattr(bgnb.training, "save_checkpoint", save)
+    monkeypatch.setattr(bgnb.training, "draw_crops", lambda *a: epochs.append(1) or draw_crops(*a))
+    again = trained(pictures, run, progress=False)
+    assert same(again, whole) and len(epochs) == 2  # of four
+    assert not saved[-1].exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"damaged", None])
+def test_a_network_in_the_cache_that_does_not_fit_is_trained_again(easy_set, content):
+    pictures, run = easy_set(seed=12), Run(**(SMALL | dict(epochs=1)))
+    first = trained(pictures, run, progress=False)
+    path = bgnb.training.cache_folder() / "networks" / f"{bgnb.training.network_key(pictures, run)}.safetensors"
+    if content is None:  # of another shape, and without the losses
+        save_file({f"1.{name}": torch.zeros(3) for name in first.state_dict()}, path)
+    else:
+        path.write_bytes(content)
+    assert same(trained(pictures, run, progress=False), first)
+    assert same(trained(pictures, run, progress=False), first)  # from the cache, which is mended

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter, ImageOps
 
-from bgnb.data.images import ImageSet, in_threads, read_mask, read_photo, square, stack
+from bgnb.data.images import ImageSet, gather, read_mask, read_photo, square
 from bgnb.files import InputError
 
 AREA = (0.15, 0.35)  # share of the picture that the target covers, drawn evenly
@@ -83,12 +83,15 @@ def composites(targets, places, *, size: int, images: int | None, seed: int, pro
     rounds = -(-count // len(target_files))  # every cut-out once before any twice
     cut_outs = np.concatenate([rng.permutation(len(target_files)) for _ in range(rounds)])[:count]
 
-    def read(index: int) -> tuple[Image.Image, np.ndarray]:
-        target, place = read_target(cut_outs[index]), square(read_place(with_target[index]), size)
-        return paste(place, target, np.random.default_rng([seed, index]))
+    masks = torch.empty(count, size, size, dtype=torch.bool)
 
-    made = in_threads(read, range(count), "composites", progress)
-    backgrounds = in_threads(lambda i: square(read_place(i), size), without, "backgrounds", progress)
-    masks = torch.from_numpy(np.stack([mask for _, mask in made]))
+    def read(index: int) -> Image.Image:
+        target, place = read_target(cut_outs[index]), square(read_place(with_target[index]), size)
+        picture, mask = paste(place, target, np.random.default_rng([seed, index]))
+        masks[index] = torch.from_numpy(mask)
+        return picture
+
+    made = gather(count, size, read, "composites", progress)
+    backgrounds = gather(len(without), size, lambda i: square(read_place(without[i]), size), "backgrounds", progress)
     names = tuple(f"{target_files[c].stem}_on_{place_files[b].stem}" for c, b in zip(cut_outs, with_target, strict=True))
-    return ImageSet(stack([picture for picture, _ in made]), masks, stack(backgrounds), names)
+    return ImageSet(made, masks, backgrounds, names)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from bgnb.files import InputError, progress_bar
 
+MOST_PIXELS, LONGEST = 100 * 10**6, 50  # of a picture: enough for any camera; more would take gigabytes
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
@@ -53,6 +54,9 @@ def photo_files(folder: Path, recursive: bool = False) -> list[Path]:
         raise InputError(f"{folder}: no such folder" + (f"; there is {', '.join(beside)}" if beside else ""))
     files = folder.rglob("*") if recursive else folder.iterdir()
     found = sorted(p for p in files if p.suffix.lower() in SUFFIXES and p.is_file() and not p.name.startswith("."))
+    for file in found:
+        if any("\ud800" <= letter <= "\udfff" for letter in str(file)):
+            raise InputError(f"{str(file)!a}: the file's name holds bytes that are no text (UTF-8); rename it")
     if not found:
         raise InputError(f"{folder}: holds no photo ({', '.join(s[1:] for s in SUFFIXES)})")
     return found
@@ -90,10 +94,21 @@ def read_photo(path: str | Path, mode: str = "RGB") -> Image.Image:
         if os.path.getsize(path) == 0:
             raise InputError(f"{path}: an empty file of 0 bytes")
         with Image.open(path) as picture:
+            width, height = picture.size
+            if width * height > MOST_PIXELS:
+                raise InputError(
+                    f"{path}: {width}x{height} pixels, more than {MOST_PIXELS // 10**6} million; scale it down first"
+                )
+            if max(width, height) > LONGEST * min(width, height):
+                raise InputError(f"{path}: a strip of {width}x{height} pixels, longer than 1:{LONGEST}; cut it into pieces first")
             picture = ImageOps.exif_transpose(picture)
+            if picture.mode.startswith("I;16"):  # grey in 16 bits, which Pillow would clip to 8
+                picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
             if mode == "RGB" and (picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info):
                 picture = picture.convert("RGBA")
-                picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+                opaque = Image.new("RGB", picture.size, "white")
+                opaque.paste(picture, mask=picture.getchannel("A"))
+                return opaque
             return picture.convert(mode)
     except Image.UnidentifiedImageError:
         raise InputError(f"{path}: not a picture") from None
@@ -133,6 +148,17 @@ def pick(count: int, wanted: int | None, rng: np.random.Generator, what: str) ->
     return np.sort(rng.permutation(count)[:wanted])
 
 
+def gather(count: int, size: int, read: Callable[[int], Image.Image], title: str, progress: bool) -> Tensor:
+    """``(count, 3, size, size)`` uint8 of what ``read`` gives for 0, 1 ...: RGB pictures, put where they belong at once."""
+    pictures = torch.empty(count, 3, size, size, dtype=torch.uint8)
+
+    def put(index: int) -> None:
+        pictures[index] = stack([read(index)])[0]
+
+    in_threads(put, range(count), title, progress)
+    return pictures
+
+
 def stack(pictures: list[Image.Image]) -> Tensor:
     """``(n, 3, H, W)`` uint8 of RGB pictures of one size."""
     return torch.from_numpy(np.stack([np.asarray(p) for p in pictures])).permute(0, 3, 1, 2).contiguous()
@@ -144,19 +170,21 @@ def image_set(listing: dict[str, list[Path]], *, size: int, images: int | None, 
     chosen = pick(len(listing["targets"]), images, rng, "target photos")
     backgrounds = pick(len(listing["backgrounds"]), images, rng, "background photos")
 
-    def read(index: int) -> tuple[Image.Image, np.ndarray | None]:
-        photo = read_photo(listing["targets"][index])
-        if not listing["masks"]:
-            return square(photo, size), None
-        mask = np.asarray(square(read_mask(listing["masks"][index], photo), size)) > 127
-        if not mask.any():
-            raise InputError(
-                f"{listing['masks'][index]}: the target lies outside the central square that is used; crop the photo"
-            )
-        return square(photo, size), mask
+    masks = torch.empty(len(chosen), size, size, dtype=torch.bool) if listing["masks"] else None
 
-    targets = in_threads(read, chosen, "targets", progress)
-    scenes = in_threads(lambda i: square(read_photo(listing["backgrounds"][i]), size), backgrounds, "backgrounds", progress)
-    masks = torch.from_numpy(np.stack([mask for _, mask in targets])) if listing["masks"] else None
-    names = tuple(listing["targets"][i].stem for i in chosen)
-    return ImageSet(stack([photo for photo, _ in targets]), masks, stack(scenes), names)
+    def read(number: int) -> Image.Image:
+        index = chosen[number]
+        photo = read_photo(listing["targets"][index])
+        if masks is not None:
+            file = listing["masks"][index]
+            masks[number] = torch.from_numpy(np.asarray(square(read_mask(file, photo), size)) > 127)
+            if not masks[number].any():
+                raise InputError(f"{file}: the target lies outside the central square that is used; crop the photo")
+        return square(photo, size)
+
+    def read_background(number: int) -> Image.Image:
+        return square(read_photo(listing["backgrounds"][backgrounds[number]]), size)
+
+    targets = gather(len(chosen), size, read, "targets", progress)
+    places = gather(len(backgrounds), size, read_background, "backgrounds", progress)
+    return ImageSet(targets, masks, places, tuple(listing["targets"][i].stem for i in chosen))

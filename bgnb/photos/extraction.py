@@ -4,6 +4,8 @@ import errno
 import json
 import shutil
 import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,8 +13,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from bgnb.data.images import ImageSet, in_threads, photo_files, read_photo, square, stack
-from bgnb.files import InputError, progress_bar
+from bgnb.data.images import ImageSet, gather, photo_files, read_photo, square, stack
+from bgnb.files import InputError, progress_bar, temporary
 from bgnb.maps import localise
 from bgnb.metrics import threshold_without_masks
 from bgnb.networks import Network
@@ -23,6 +25,7 @@ TARGET_PATCHES = 1920  # an epoch of the paper: 8 from each of 240 target images
 # Few photos give more patches each, but not so many that the network knows the photos by heart: of ten composites of dogs in
 # forests, two draws, 192 patches a photo found 1 and 4, 32 found 6 and 4.
 MOST_PER_PHOTO = 32
+REPORT = "extract.json"
 EVERYWHERE = 0.6  # share of the photos' area from which a cut-out says that the place was learnt, not the target
 
 
@@ -62,14 +65,13 @@ def extract(
     files = [photo_files(folder, recursive=True) for folder in (targets, backgrounds)]
     if len(files[1]) < 2:
         raise InputError(f"{backgrounds}: holds 1 photo; at least 2 backgrounds are needed")
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file; out must be a folder")
     names = output_names(files[0], targets)
+    check_out(out, (targets, backgrounds), names)
     squares = [
-        in_threads(lambda f: square(read_photo(f), run.size), f, t, progress)
-        for f, t in zip(files, ("targets", "backgrounds"), strict=True)
+        gather(len(some), run.size, lambda i, some=some: square(read_photo(some[i]), run.size), title, progress)
+        for some, title in zip(files, ("targets", "backgrounds"), strict=True)
     ]
-    imageset = ImageSet(stack(squares[0]), None, stack(squares[1]), tuple(names))
+    imageset = ImageSet(squares[0], None, squares[1], tuple(names))
     run = replace(
         run, source=str(targets), per_image=min(MOST_PER_PHOTO, max(8, -(-TARGET_PATCHES // len(files[0])))), images=None
     )
@@ -86,16 +88,12 @@ def extract(
         report["warning"] = (
             "almost all of the target photos differs from the backgrounds: take backgrounds of the same kind of place"
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    part = Path(tempfile.mkdtemp(dir=out.parent, prefix=temporary(out)))
     try:
         for file, name, targetness in zip(files[0], names, progress_bar(maps, "writing", progress), strict=True):
             write_photo(part / name, read_photo(file), targetness, chosen)
-        (part / "extract.json").write_text(json.dumps(report, indent=2))
-        for made in [p for p in part.rglob("*") if p.is_file()]:
-            place = out / made.relative_to(part)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            made.replace(place)
+        (part / REPORT).write_text(json.dumps(report, indent=2))
+        move_all(part, out, [*outputs(names)])
     except OSError as error:
         raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(out)) from None
     finally:
@@ -103,10 +101,61 @@ def extract(
     return report
 
 
+def outputs(names: Iterable[str]) -> Iterator[str]:
+    """The files that ``extract`` writes for photos of these names, from the folder on."""
+    yield from (f"{name}_{what}.png" for name in names for what in ("map", "cutout"))
+    yield REPORT
+
+
+def check_out(out: Path, inputs: Iterable[Path], names: list[str]) -> None:
+    """InputError, before any work, where writing into ``out`` would touch a photo, or a file that ``extract`` did not write."""
+    for folder in inputs:
+        if folder.resolve() in (out.resolve(), *out.resolve().parents):
+            raise InputError(f"{out}: lies in {folder}, whose photos are never touched; name a folder elsewhere")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; out must be a folder")
+    try:
+        mine = set(outputs(json.loads((out / REPORT).read_text())["photos"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        mine = set()
+    for place in (out / name for name in outputs(names)):
+        if place.is_dir() or (place.exists() and str(place.relative_to(out)) not in mine):
+            raise InputError(f"{place}: is there already, and bgnb extract did not write it; name another folder")
+        for folder in place.relative_to(out).parents:
+            if (out / folder).exists() and not (out / folder).is_dir():
+                raise InputError(f"{out / folder}: is a file, a folder is needed there; name another folder")
+
+
+def move_all(part: Path, out: Path, names: list[str]) -> None:
+    """Move files from one folder to another; if one cannot be moved, all is put back as it was."""
+    moved, old = [], part / "old"
+    try:
+        for number, name in enumerate(names):
+            place, before = out / name, old / str(number)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            old.mkdir(exist_ok=True)
+            if place.exists():
+                place.replace(before)
+            moved.append((place, before))
+            (part / name).replace(place)
+    except BaseException:
+        for place, before in reversed(moved):
+            place.unlink(missing_ok=True)
+            if before.exists():
+                before.replace(place)
+        raise
+
+
 def output_names(files: list[Path], folder: Path) -> list[str]:
-    """A name for each photo: its path without the ending; with it where two photos would share a name."""
-    plain = [str(file.relative_to(folder).with_suffix("")) for file in files]
-    return [name if plain.count(name) == 1 else str(file.relative_to(folder)) for name, file in zip(plain, files, strict=True)]
+    """A name for each photo: its path without the ending; with it where two photos would share a name.
+
+    >>> output_names([Path("in/a.jpg"), Path("in/a.png"), Path("in/a.jpg.png"), Path("in/b.jpg")], Path("in"))
+    ['a.jpg', 'a.png', 'a.jpg.png', 'b']
+    """
+    full = [str(file.relative_to(folder)) for file in files]
+    short = [str(file.relative_to(folder).with_suffix("")) for file in files]
+    used = Counter(name.casefold() for name in (*short, *full))
+    return [name if used[name.casefold()] == 1 else path for name, path in zip(short, full, strict=True)]
 
 
 def write_photo(stem: Path, photo: Image.Image, targetness: Tensor, threshold: float) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import bootstrap
 
+from bgnb.files import InputError, within
+
 
 def bootstrap_interval(values: np.ndarray | Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
     """Bootstrap interval of a mean: what it would be, had other images (or seeds) been drawn.
@@ -13,7 +15,7 @@ def bootstrap_interval(values: np.ndarray | Sequence[float], confidence: float =
     >>> 0.38 < low < 0.42 and 0.58 < high < 0.62
     True
     """
-    values = np.asarray(values, float)
+    values = checked(values, confidence)
     if len(values) < 2 or (values == values[0]).all():
         return float(values.mean()), float(values.mean())
     drawn = bootstrap((values,), np.mean, confidence_level=confidence, method="percentile", n_resamples=2000, rng=0)
@@ -31,7 +33,7 @@ def bootstrap_over_seeds(values: np.ndarray, confidence: float = 0.95, draws: in
     True
     """
     rng = np.random.default_rng(0)
-    values = np.asarray(values, float)
+    values = checked(values, confidence)
     values = values[None] if values.ndim == 2 else values
     means = np.zeros(draws)
     seeds, images = values.shape[1:]
@@ -40,3 +42,12 @@ def bootstrap_over_seeds(values: np.ndarray, confidence: float = 0.95, draws: in
         means += pair[seed, rng.integers(images, size=(draws, seeds, images))].mean((1, 2)) / len(values)
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+def checked(values, confidence: float) -> np.ndarray:
+    """The values as an array; InputError where one is missing or no number, or the confidence is out of range."""
+    within("confidence", confidence, 1e-6, 1 - 1e-6)
+    values = np.asarray(values, float)
+    if values.size == 0 or not np.isfinite(values).all():
+        raise InputError("values: an interval needs at least one, and finite numbers only")
+    return values

@@ -2,6 +2,9 @@
 
 import json
 import os
+import signal
+import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
@@ -13,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from bgnb.files import InputError, choose, progress_bar
+from bgnb.files import InputError, append_line, choose, only_writer, progress_bar
 from bgnb.settings import Machine, Run, names
 
 EXTRAS = ("baselines", "ceilings", "metrics", "epochs")  # what a grid may ask for beside the run itself
@@ -50,13 +53,15 @@ def read_grid(grid: str | Path) -> list[tuple[dict, list[str]]]:
     path = grid_file(grid)
     try:
         content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: must hold parameters of a run, NAME: VALUE or NAME: [VALUE, ...]")
     choices = []
     for name, value in content.items():
         values = value if isinstance(value, list) else [value]
+        if not values:
+            raise InputError(f"{path}: {name} has no value")
         choices.append([each if isinstance(each, dict) else {name: each} for each in values])
     for name in sorted({name for values in choices for settings in values for name in settings} - {*names(Run), "measure"}):
         raise InputError(f"{path}: {name} is no parameter of a run")
@@ -68,6 +73,10 @@ def read_grid(grid: str | Path) -> list[tuple[dict, list[str]]]:
         for name, value in run.items():
             if isinstance(value, str) and "$" in os.path.expandvars(value):
                 raise InputError(f"{path}: {name} {value}: this environment variable is not set")
+        try:
+            Run(**run)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
         runs.append((run, asked))
     return runs
 
@@ -83,14 +92,22 @@ def run_key(settings: dict) -> str:
 
 
 def read_results(path: str | Path) -> list[dict]:
-    """The results in a file of one JSON a line; none if there is no file."""
+    """The results in a file of one JSON a line, each run once; none if there is no file."""
     path = Path(path)
     if not path.exists():
         return []
     try:
-        return [json.loads(line) for line in path.read_text().splitlines()]
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: a line is no JSON ({error})") from None
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+    found = {}
+    for number, line in enumerate(text.split("\n")[:-1], 1):  # after the last end of a line: nothing, or half of a line
+        try:
+            result = json.loads(line)
+            found.setdefault(run_key(result["run"]), result)  # a run counts once
+        except (ValueError, KeyError, TypeError):
+            raise InputError(f"{path}, line {number}: is no result of a sweep") from None
+    return list(found.values())
 
 
 def measure_one(settings: dict, asked: Sequence[str], threads: int) -> dict:
@@ -113,20 +130,36 @@ def sweep(grid: str | Path, out: str | Path, jobs: int = 2) -> list[dict]:
 
     Processes with few threads each beat one process with many: small networks cannot keep several cores busy.
     """
+    if jobs < 1:
+        raise InputError(f"jobs {jobs}: at least 1 run at a time")
     runs = read_grid(grid)
-    done = read_results(out)
-    have = {run_key(result["run"]) for result in done}
-    wanted = [(settings, asked) for settings, asked in runs if run_key(settings) not in have]
     threads = max(1, int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1) // jobs)
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(measure_one, settings, asked, threads) for settings, asked in wanted]
+    with only_writer(out):
+        done = read_results(out)
+        have = {run_key(result["run"]) for result in done}
+        wanted = {run_key(settings): (settings, asked) for settings, asked in runs}
+        pool = ProcessPoolExecutor(jobs, get_context("spawn"), end_with_parent, (os.getpid(),))
+        futures = [pool.submit(measure_one, *wanted[run], threads) for run in wanted if run not in have]
         try:
             for future in progress_bar(as_completed(futures), "runs", total=len(futures)):
                 done.append(future.result())
-                with Path(out).open("a") as file:
-                    file.write(json.dumps(done[-1]) + "\n")
+                append_line(out, json.dumps(done[-1]))
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            for process in [*(pool._processes or {}).values()]:  # what they are computing is not wanted any more
+                process.kill()
             raise
-    keys = {run_key(settings) for settings, _ in runs}
-    return [result for result in done if run_key(result["run"]) in keys]
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return [result for result in done if run_key(result["run"]) in wanted]
+
+
+def end_with_parent(parent: int) -> None:
+    """Begin a worker: when the sweep is gone, even if it was killed, the worker ends within a second."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the sweep, which ends its workers
+    threading.Thread(target=watch, daemon=True).start()

@@ -76,8 +76,9 @@ def markdown(frame: pd.DataFrame) -> str:
 
 
 def number(values: Iterable[float]) -> str:
-    """A mean with two decimals."""
-    return f"{np.mean(list(values)):.2f}"
+    """A mean with two decimals; "-" where there is nothing, as for F where every patch shows the target."""
+    known = [value for value in values if value is not None]
+    return f"{np.mean(known):.2f}" if known else "-"
 
 
 # ---- one method: every run is a row ----

@@ -8,6 +8,8 @@ from statistics import NormalDist
 
 import numpy as np
 
+from bgnb.files import within
+
 
 def bayes_backgroundness(ratio: float, pi: float) -> float:
     """Backgroundness of an F or N patch under the best possible classifier: r / (r + 1 - pi).
@@ -20,9 +22,13 @@ def bayes_backgroundness(ratio: float, pi: float) -> float:
         ratio: background patches for each target patch, > 0.
         pi: share of P among target-image patches, 0 ... 1.
 
+    Raises InputError for values out of range.
+
     >>> [round(bayes_backgroundness(ratio, 0.3), 2) for ratio in (1, 2, 4)]
     [0.59, 0.74, 0.85]
     """
+    within("ratio", ratio, 1e-9, 1e9)
+    within("pi", pi, 0, 1)
     return ratio / (ratio + 1 - pi)
 
 
@@ -38,6 +44,7 @@ def shift(backgroundness, factor: float):
     >>> round(shift(bayes_backgroundness(1, 0.3), 4), 2)  # from ratio 1 to ratio 4
     0.85
     """
+    within("factor", factor, 1e-9, 1e9)
     return factor * backgroundness / (1 + (factor - 1) * backgroundness)
 
 
@@ -55,6 +62,7 @@ def normal_backgroundness(x, ratio: float, pi: float, distance: float, sigma: fl
     >>> round(float(normal_backgroundness(-9, ratio=2, pi=0.3, distance=3)), 4) == round(bayes_backgroundness(2, 0.3), 4)
     True
     """
+    check_normal(ratio, pi, distance, sigma)
     log_ratio = (np.asarray(x, float) - distance / 2) * distance / sigma**2  # log of P's density over N's, exact for one sigma
     return ratio / (ratio + (1 - pi) + pi * np.exp(log_ratio))
 
@@ -69,6 +77,7 @@ def normal_boundary(ratio: float, pi: float, distance: float, sigma: float = 1.0
     >>> normal_boundary(1, 0.3, distance=3), round(normal_boundary(4, 0.3, distance=3), 2), normal_boundary(0.5, 0.3, distance=3)
     (1.5, 2.3, -inf)
     """
+    check_normal(ratio, pi, distance, sigma)
     surplus = ratio - (1 - pi)
     return distance / 2 + sigma**2 / distance * math.log(surplus / pi) if surplus > 0 else -math.inf
 
@@ -80,3 +89,11 @@ def share_below(x: float, mean: float, sigma: float = 1.0) -> float:
     (0.5, 0.0)
     """
     return NormalDist(mean, sigma).cdf(x)
+
+
+def check_normal(ratio: float, pi: float, distance: float, sigma: float) -> None:
+    """InputError for parameters of the two normal distributions that are out of range."""
+    within("ratio", ratio, 1e-9, 1e9)
+    within("pi", pi, 1e-9, 1)
+    within("distance", distance, 1e-9, 1e9)
+    within("sigma", sigma, 1e-9, 1e9)

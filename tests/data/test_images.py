@@ -1,6 +1,7 @@
 """Photos on disk: read as they are meant, cached by their content, and refused by name."""
 
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from PIL import Image
 
 from bgnb import InputError, load
-from bgnb.data.images import read_photo, square
+from bgnb.data.images import read_mask, read_photo, square
 
 
 def get(folder, **options):
@@ -69,6 +70,26 @@ def test_every_kind_of_picture_becomes_rgb(photos):
     assert seen[0, :, 16, 2].tolist() == [255, 255, 255] and seen[0, :, 16, 29].tolist() == [200, 0, 0]
     for picture, colour in zip(seen[1:], [[77] * 3, [10, 20, 30], [90] * 3, [1, 2, 3]], strict=True):
         assert picture[:, 16, 16].tolist() == pytest.approx(colour, abs=1)
+
+
+def test_sixteen_bits_of_grey_are_scaled_not_clipped(photos):
+    ramp = np.linspace(0, 65535, 48 * 60).reshape(48, 60).astype(np.uint16)
+    picture = Image.fromarray(ramp)
+    for folder in ("targets", "masks"):
+        picture.save(photos / folder / "cat/cat_0.png")
+    grey = np.asarray(read_photo(photos / "targets/cat/cat_0.png"))
+    assert np.abs(grey[..., 0].astype(int) - ramp / 257).max() <= 1 and (grey[..., 0] == grey[..., 2]).all()
+    mask = np.asarray(read_mask(photos / "masks/cat/cat_0.png", picture))
+    assert (mask > 0).mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_name_that_is_no_text_is_refused(photos):
+    name = os.fsencode(photos / "targets/cat/cat_") + b"\xff.png"
+    with open(name, "wb") as file:
+        file.write((photos / "targets/cat/cat_0.png").read_bytes())
+    with pytest.raises(InputError, match="rename it") as caught:
+        get(photos)
+    str(caught.value).encode()  # the message itself can be printed
 
 
 def test_masks_begin_above_127(photos):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bgnb import bootstrap_interval, bootstrap_over_seeds
+from bgnb import InputError, bootstrap_interval, bootstrap_over_seeds
 
 
 @pytest.mark.parametrize("confidence", [0.95, 0.8])
@@ -30,3 +30,13 @@ def test_the_interval_grows_with_the_spread_of_seeds():
     low, high = bootstrap_over_seeds(apart)
     assert (low, high) == (0, 1)  # drawn three times, the seeds can all be the same one
     assert bootstrap_over_seeds(np.ones((2, 3, 5))) == (1, 1)
+
+
+@pytest.mark.parametrize("interval", [bootstrap_interval, lambda v, c=0.95: bootstrap_over_seeds(np.atleast_2d(v), c)])
+@pytest.mark.parametrize(
+    ("values", "more", "name"),
+    [([], (), "values"), ([0.5, np.nan], (), "values"), ([0, 1], (-0.5,), "confidence -0.5"), ([0, 1], (95,), "confidence 95")],
+)
+def test_what_cannot_be_is_named(interval, values, more, name):
+    with pytest.raises(InputError, match=name):
+        interval(values, *more)

@@ -1,12 +1,17 @@
 """Grids, their results, and that the pages of docs/results show what was measured."""
 
 import json
+import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
-from bgnb.files import InputError
+from bgnb.files import InputError, append_line, only_writer
 from bgnb.study.sweeps import grids, read_grid, read_results, run_key, sweep
 from bgnb.study.tables import beside, put_into, render, runs_table
 
@@ -129,6 +134,90 @@ def test_a_sweep_goes_on_where_it_stopped(tmp_path):
     for results in (first, again):
         results.sort(key=lambda r: r["run"]["seed"])
     assert [r["loc_acc"] for r in first] == [r["loc_acc"] for r in again]
+
+
+def test_one_writer_at_a_time(tmp_path):
+    (tmp_path / "g.yml").write_text("size: 32\npatch: 16\nimages: 3\nepochs: 1\n")
+    with only_writer(tmp_path / "g.jsonl"), pytest.raises(InputError, match=r"g\.jsonl: another process"):
+        sweep(tmp_path / "g.yml", tmp_path / "g.jsonl", jobs=1)
+
+
+def test_the_lock_ends_with_a_killed_process(tmp_path):
+    code = "import os, sys; from bgnb.files import only_writer\n"
+    code += "with only_writer(sys.argv[1]): os.kill(os.getpid(), 9)"
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "g.jsonl")]).returncode == -9
+    with only_writer(tmp_path / "g.jsonl"):
+        pass
+
+
+def test_a_run_counts_once_and_half_a_line_does_not_stay(tmp_path):
+    out = tmp_path / "r.jsonl"
+    one, two = (json.dumps({"run": {"seed": seed}, "loc_acc": seed}) for seed in (0, 1))
+    out.write_text(f"{one}\n{one}\n{two[:20]}")
+    assert [result["run"]["seed"] for result in read_results(out)] == [0]
+    append_line(out, two)
+    assert out.read_text() == f"{one}\n{one}\n{two}\n" and [r["loc_acc"] for r in read_results(out)] == [0, 1]
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(tmp_path):
+    code = "import resource, sys; from bgnb.files import append_line\n"
+    code += "resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300)); append_line(sys.argv[1], 'x' * 400)"
+    out = tmp_path / "r.jsonl"
+    out.write_text("whole\n")
+    done = subprocess.run([sys.executable, "-c", code, str(out)], capture_output=True, text=True)
+    assert done.returncode == 1 and str(out) in done.stderr.splitlines()[-1]
+    assert out.read_text() == "whole\n"
+
+
+@pytest.mark.parametrize("line", ["null", "{}", "no json", "[]", '{"run": 1}', '{"run": {"speed": 1}}'])
+def test_a_line_that_is_no_result_is_named(tmp_path, line):
+    out = tmp_path / "r.jsonl"
+    out.write_text(json.dumps({"run": {}}) + f"\n{line}\n")
+    with pytest.raises(InputError, match=r"r\.jsonl, line 2: is no result"):
+        read_results(out)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [("ratio: abc", "ratio 'abc'"), ("epochs: null", "epochs None"), ("seed: []", "seed has no value"), ("lr: .inf", "lr inf")],
+)
+def test_a_grid_with_a_bad_value_is_one_line(tmp_path, text, named):
+    (tmp_path / "g.yml").write_text(text)
+    with pytest.raises(InputError, match=rf"g\.yml: {named}"):
+        read_grid(tmp_path / "g.yml")
+
+
+def test_files_that_are_no_text_are_named(tmp_path):
+    for name, read in (("g.yml", read_grid), ("r.jsonl", read_results)):
+        (tmp_path / name).write_bytes(b"ratio: \xff\n")
+        with pytest.raises(InputError, match=re.escape(name)):
+            read(tmp_path / name)
+
+
+def test_jobs_must_be_there(tmp_path):
+    (tmp_path / "g.yml").write_text("seed: 0")
+    with pytest.raises(InputError, match="jobs 0"):
+        sweep(tmp_path / "g.yml", tmp_path / "g.jsonl", jobs=0)
+
+
+def test_where_no_patch_is_f_the_table_has_a_dash():
+    results = read_results(RESULTS / "main_job.jsonl")
+    results = [result | {"backgroundness": result["backgroundness"] | {"F": None}} for result in results]
+    assert set(runs_table(results)["median F"]) == {"-"} and "| - " in render(results)
+
+
+def test_workers_end_with_a_killed_sweep(tmp_path):
+    grid = tmp_path / "g.yml"
+    grid.write_text("size: 64\npatch: 16\nimages: 40\nepochs: 400\n")
+    command = [sys.executable, "-m", "bgnb.cli", "sweep", str(grid), "--out", str(tmp_path / "g.jsonl"), "--jobs", "1"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    workers = []
+    while not workers and process.poll() is None:  # the worker is there before torch is loaded
+        workers = [p for p in psutil.Process(process.pid).children() if "spawn_main" in " ".join(p.cmdline())]
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    assert workers and not psutil.wait_procs(workers, timeout=30)[1]
 
 
 def test_a_table_is_put_between_its_marks_only(tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import logit
 from scipy.stats import norm
 
-from bgnb import bayes_backgroundness
+from bgnb import InputError, bayes_backgroundness
 from bgnb.study import theory
 
 
@@ -58,3 +58,19 @@ def test_backgroundness_on_the_line_is_the_share_of_labels_there():
 @given(st.floats(0.01, 0.99), st.floats(0.1, 50))
 def test_a_shift_adds_to_the_logit(backgroundness, factor):
     assert logit(theory.shift(backgroundness, factor)) == pytest.approx(logit(backgroundness) + np.log(factor), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda: theory.bayes_backgroundness(-1, 0.3), "ratio -1"),
+        (lambda: theory.bayes_backgroundness(1, 1.3), "pi 1.3"),
+        (lambda: theory.bayes_backgroundness("1", 0.3), "ratio '1'"),
+        (lambda: theory.shift(0.5, 0), "factor 0"),
+        (lambda: theory.normal_backgroundness(0, 1, 0.3, 3, sigma=0), "sigma 0"),
+        (lambda: theory.normal_boundary(1, 0.3, float("nan")), "distance nan"),
+    ],
+)
+def test_what_cannot_be_is_named(call, name):
+    with pytest.raises(InputError, match=name):
+        call()
