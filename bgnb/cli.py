@@ -185,7 +185,7 @@ def classroom(
     serve: bool = False,
     port: int = 8866,
     token: str | None = None,
-    ip: str = "0.0.0.0",
+    ip: str = "127.0.0.1",
     preheat: tuple[str, ...] = ("01", "02", "03"),
 ) -> None:
     """Write copies of the lessons without solutions, and serve them to a class with Voila.
@@ -196,7 +196,7 @@ def classroom(
         serve: also serve them, until Ctrl-C.
         port: where they are served.
         token: part of the address that keeps others out; None: drawn anew.
-        ip: address to listen on; 127.0.0.1 is this machine alone.
+        ip: address to listen on: 127.0.0.1, this machine alone; 0.0.0.0, everybody in the network.
         preheat: numbers of the lessons that are kept ready for the next visitor, a kernel each.
     """
     from secrets import token_urlsafe

@@ -63,8 +63,13 @@ def environment() -> dict[str, str]:
 
 def serve(folder: Path, port: int, token: str, ip: str, preheat: list[str]) -> None:
     """Become Voila, after printing the address for the class; see ``voila_command``."""
-    host = "127.0.0.1" if ip == "127.0.0.1" else socket.gethostname()
-    print(f"Give your class this address:  http://{host}:{port}/?token={token}\nStop with Ctrl-C.", flush=True)
+    if ip == "127.0.0.1":
+        print(f"Only this machine can see it:  http://{ip}:{port}/?token={token}", flush=True)
+        print("For a class, listen to the network: bgnb classroom --serve --ip 0.0.0.0, or make class IP=0.0.0.0", flush=True)
+    else:
+        print(f"Give your class this address:  http://{socket.gethostname()}:{port}/?token={token}", flush=True)
+        print("It is plain HTTP: others in the network may read along. Whoever has the address can run code here.", flush=True)
+    print("Stop with Ctrl-C.", flush=True)
     # A visitor's kernel is one process with one thread, so that thirty of them share the cores fairly.
     os.environ |= environment()
     command = voila_command(folder, port, token, ip, preheat)
