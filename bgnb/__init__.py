@@ -1,6 +1,6 @@
 """Find an animal in photos with nothing but image-level labels: background learning, to teach and to explore.
 
-Every name is loaded when it is first used, so that ``import bgnb`` and drawing scenes need no torch.
+Every name is loaded when it is first used, so ``import bgnb`` and drawing scenes need no torch.
 """
 
 from importlib import import_module

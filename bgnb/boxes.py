@@ -1,4 +1,4 @@
-"""How well maps agree with boxes, and all metrics of a set of maps together, so that no table depends on a single one."""
+"""How well maps agree with boxes, and all metrics of a set of maps together, so that no table depends on only one."""
 
 from collections.abc import Sequence
 
@@ -17,9 +17,9 @@ from bgnb.metrics import (
     pixel_counts,
 )
 
-STEPS = 1000  # map thresholds 0, 0.001, ... of everything by mask
-TEN = [round(threshold * STEPS) for threshold in THRESHOLDS]  # where the paper's ten stand among them
-LEVELS = (0.3, 0.4, 0.5, 0.7)  # IoU that counts as found
+STEPS = 1000  # map thresholds 0, 0.001, ... of all metrics by mask
+TEN = [round(threshold * STEPS) for threshold in THRESHOLDS]  # where the paper's ten are among them
+LEVELS = (0.3, 0.4, 0.5, 0.7)  # IoU from which an image counts as found
 V2_LEVELS = (0.3, 0.5, 0.7)  # of MaxBoxAccV2
 
 
@@ -29,7 +29,7 @@ def evaluate(maps: Tensor, masks: Tensor, everything: bool = False) -> tuple[Loc
     Args:
         maps: ``(n, H, W)`` in [0, 1].
         masks: ``(n, H, W)`` bool.
-        everything: also "metrics", see ``all_metrics``; it takes longer.
+        everything: also "metrics", see ``all_metrics``. This takes longer.
     """
     check_maps(maps, masks)
     on, off = pixel_counts(maps, masks, torch.arange(STEPS) / STEPS)
@@ -78,13 +78,15 @@ def mask_metrics(ious: Tensor, pxap: float, levels: Sequence[float] = LEVELS) ->
     """All metrics by mask.
 
     Args:
-        ious: ``(n, 1000)`` IoU at the thresholds 0, 0.001, ... pxap: see ``bgnb.pxap``. levels: the IoU that counts as found.
+        ious: ``(n, 1000)`` IoU at the thresholds 0, 0.001, ...
+        pxap: see ``bgnb.pxap``.
+        levels: the IoUs from which an image counts as found.
 
     Returns:
         "loc_acc": Loc. Acc. at each level, each at its best of the paper's ten thresholds; "held_out": the same with the
         threshold chosen on other images (``held_out``); "pxap"; "peak_iou": the mean over images of the best IoU at
-        any of 1000 thresholds, chosen for each image by its mask (no method may do that: it says what the map's order of
-        pixels is worth).
+        any of 1000 thresholds, chosen for each image by its mask. (No method may do that: it says what the map's order of
+        pixels is worth.)
     """
     ten = ious[:, TEN]
     return {
@@ -96,13 +98,13 @@ def mask_metrics(ious: Tensor, pxap: float, levels: Sequence[float] = LEVELS) ->
 
 
 def held_out(ious: Tensor, level: float) -> Tensor:
-    """Which images are found with the map threshold chosen on others: even ones choose for odd ones, and the other way round.
+    """Which images are found with the map threshold chosen on others: even ones choose for odd ones, and vice versa.
 
     The usual Loc. Acc. takes the threshold that is best for the very images that it reports: an oracle.
 
     Args:
         ious: ``(n, K)`` IoU of n images at K thresholds.
-        level: what counts as found.
+        level: the IoU from which an image counts as found.
 
     Returns:
         ``(n,)`` bool; its mean is the Loc. Acc.
@@ -121,10 +123,10 @@ def held_out(ious: Tensor, level: float) -> Tensor:
 def pointing(maps: Tensor, masks: Tensor, tolerance: int = 0) -> float:
     """Pointing game (Zhang et al., 2018): how often the map's highest pixel lies on the target.
 
-    Of several highest pixels each counts in part, so that a flat map gets what a blind guess gets.
+    If several pixels are highest, each counts in part, so a flat map gets what a blind guess gets.
 
     Args:
-        tolerance: pixels by which it may miss the target (TorchRay takes 15).
+        tolerance: pixels by which it may miss the target (TorchRay uses 15).
 
     >>> pointing(torch.tensor([[[0.9, 0.1]], [[0.5, 0.5]]]), torch.tensor([[[True, False]], [[True, False]]]))
     0.75
@@ -149,7 +151,7 @@ def box_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float] = THRESHOL
         area[0] = 0
         size = area[regions]
         most = size.max((1, 2), keepdims=True)
-        # Of several that are equally large the first; regions are numbered from the top.
+        # Of several that are equally large, take the first. Regions are numbered from the top.
         first = np.where(size == most, regions, len(area)).min((1, 2), keepdims=True)
         largest = (regions == first) & (most > 0)
         result[:, k] = box_iou(boxes(largest), truth)
@@ -157,7 +159,7 @@ def box_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float] = THRESHOL
 
 
 def boxes(regions: np.ndarray) -> np.ndarray:
-    """``(n, H, W)`` bool -> ``(n, 4)``: top, bottom, left, right (ends not included) around all that is True, or zeros.
+    """``(n, H, W)`` bool -> ``(n, 4)``: top, bottom, left, right (ends not included) around everything that is True, or zeros.
 
     >>> boxes(np.eye(4, dtype=bool)[None, :3]).tolist()
     [[0, 3, 0, 3]]
@@ -170,7 +172,7 @@ def boxes(regions: np.ndarray) -> np.ndarray:
 
 
 def box_iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """``(n,)`` IoU of boxes ``(n, 4)``: top, bottom, left, right; 0 where both are empty.
+    """``(n,)`` IoU of boxes ``(n, 4)``: top, bottom, left, right; 0 if both are empty.
 
     >>> box_iou(np.array([[0, 2, 0, 2]]), np.array([[1, 3, 0, 2]])).round(3).tolist()
     [0.333]
@@ -186,7 +188,7 @@ def box_iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def best_box_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float], least: float = 0.3) -> Tensor:
     """``(n, K)`` best IoU of the mask's box with that of *any* connected region of (map >= threshold); 0 if below ``least``.
 
-    Pixels that touch by a corner are connected, as in the reference's contours. A noise map has many thousand regions.
+    Pixels that touch at a corner are connected, as in the reference's contours. A noise map has many thousand regions.
     Most are too small to matter: a connected region of a pixels fits no box with a side longer than a, and only boxes of at
     least ``least`` times the mask's box can reach that IoU.
     """
@@ -203,7 +205,7 @@ def best_box_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float], leas
         area = np.bincount(regions.ravel())
         large = (area >= np.sqrt(least * size)[image_of]) & (size[image_of] > 0)
         large[0] = False
-        number = large.cumsum() * large  # the large ones anew from 1
+        number = large.cumsum() * large  # numbers the large ones from 1
         found = ndimage.find_objects(number[regions])
         if found:
             corners = np.array([[rows.start, rows.stop, cols.start, cols.stop] for _, rows, cols in found])
@@ -215,8 +217,8 @@ def best_box_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float], leas
 def max_box_acc_v2(maps: Tensor, masks: Tensor, steps: int = 25, levels: Sequence[float] = V2_LEVELS) -> float:
     """MaxBoxAccV2 (Choe et al., 2020): share of images whose box is found at the best threshold, as a mean over IoU levels.
 
-    Every level has a best threshold of its own. The reference takes 1000 thresholds, of which 255 differ, and boxes a pixel
-    too generous; ours are exact, and ``steps`` - 1 even thresholds are enough to compare methods.
+    Every level has its own best threshold. The reference uses 1000 thresholds, of which 255 differ, and boxes a pixel too
+    large. Our boxes are exact, and ``steps`` - 1 evenly spaced thresholds are enough to compare methods.
 
     >>> maps = torch.zeros(1, 9, 9)
     >>> maps[0, 2:6, 2:6] = 0.8

@@ -1,6 +1,6 @@
-"""The command line: ``bgnb run``, ``extract``, ``sweep`` and others; each imports what it needs, so that --help is quick.
+"""The command line: ``bgnb run``, ``extract``, ``sweep`` and others. Each imports only what it needs, so --help is quick.
 
-Results go to files or standard output, all else to standard error.
+Results go to files or standard output, everything else to standard error.
 """
 
 import errno
@@ -18,19 +18,19 @@ from bgnb.settings import Machine, Maps, Run, Training
 
 @dataclass(frozen=True)
 class PhotoOptions(Machine, Maps, Training):
-    """The parameters of a run that mean something for a person's own photos, with other defaults."""
+    """The parameters of a run that matter for your own photos, with other defaults."""
 
     size: int = 128
-    """short side of the photos in pixels while they are worked on"""
+    """short side, in pixels, to which the photos are scaled for the work"""
     patch: int = 24
-    """side of a patch and of a window in those pixels"""
+    """side of a patch and of a window, in those pixels"""
     stride: int = 4
     """pixels from one window to the next"""
     ratio: float = 2
     """background patches for each target patch"""
     epochs: int = 20
     """passes over the photos"""
-    per_image: tyro.conf.Suppress[int] = 8  # how many photos there are decides that
+    per_image: tyro.conf.Suppress[int] = 8  # the number of photos decides it
 
 
 def run(
@@ -41,15 +41,15 @@ def run(
     ceilings: bool = False,
     metrics: bool = False,
 ) -> None:
-    """Train, localise and measure on the target images; write one JSON.
+    """Train a network, map the target images, measure the maps, and write one JSON.
 
     Args:
-        options: the parameters of the run.
+        options: parameters of the run.
         json: file for the result; None: standard output.
-        picture: PNG file with some photos and their maps.
-        baselines: also measure maps that nobody trained.
-        ceilings: also measure what the masks would allow; trains a second network.
-        metrics: measure by all metrics, not by Loc. Acc. and PxAP alone.
+        picture: PNG file for some photos and their maps.
+        baselines: also measure the baselines, maps that nobody trained.
+        ceilings: also measure the ceilings, made with the masks; this trains a second network.
+        metrics: use all metrics, not only Loc. Acc. and PxAP.
     """
     from bgnb.device import keep_memory
     from bgnb.study.runs import measure
@@ -79,12 +79,12 @@ def extract(
     out: Path,
     threshold: float | None = None,
 ) -> None:
-    """Cut the target out of your own photos: no masks needed, any size and orientation.
+    """Cut the target out of your own photos. They need no masks and can have any size and orientation.
 
     Args:
-        options: the parameters of the training and the maps.
-        targets: folder of photos that contain what you look for.
-        backgrounds: folder of photos that do not, of the same kind of place.
+        options: parameters of the training and the maps.
+        targets: folder of photos that show what you look for.
+        backgrounds: folder of photos of the same kind of place that do not show it.
         out: folder for NAME_map.png, NAME_cutout.png and extract.json.
         threshold: map threshold; None: chosen from the maps alone.
     """
@@ -108,11 +108,11 @@ def sweep(
     """Measure every combination of a grid and print its table.
 
     Args:
-        grid: a name (see --list), or a YAML file: each parameter of a run with one value or a list of values.
-        list: print the names of the grids that come with bgnb, and end.
-        out: file that collects the results, a JSON a line; what is in it is not measured again; None: GRID.jsonl, here.
+        grid: a name (see --list), or a YAML file that gives parameters of a run one value or a list of values.
+        list: print the names of the grids that come with bgnb, then stop.
+        out: file that collects the results, one JSON a line. Runs in it are not measured again. None: GRID.jsonl, here.
         jobs: runs at a time, each on its share of the cores.
-        into: Markdown file in which the table replaces what stands between <!-- GRID's name --> and <!-- end -->.
+        into: Markdown file to put the table into, between <!-- GRID's name --> and <!-- end -->.
     """
     from bgnb.study import sweeps, tables
 
@@ -132,13 +132,13 @@ def sweep(
 def beside(
     left: tyro.conf.Positional[Path], right: tyro.conf.Positional[Path], name: str = "beside", into: Path | None = None
 ) -> None:
-    """Print two sweeps' results in one table, left / right, for the runs that both have measured.
+    """Print the results of two sweeps in one table, left / right, for the runs that both have measured.
 
     Args:
-        left: results of a sweep, a JSON a line.
-        right: those of another, of other photos, say.
-        name: the table replaces what stands between <!-- NAME --> and <!-- end -->.
-        into: Markdown file in which it does so.
+        left: results of a sweep, one JSON a line.
+        right: results of another sweep, on other photos, say.
+        name: the table goes between <!-- NAME --> and <!-- end -->.
+        into: Markdown file to put the table into.
     """
     from bgnb.study import sweeps, tables
 
@@ -156,12 +156,12 @@ def rerun(
     parameter: Annotated[tuple[tuple[str, str], ...], tyro.conf.UseAppendAction, tyro.conf.arg(aliases=["-p"])] = (),
     out: Path = Path("out"),
 ) -> None:
-    """Run a notebook with other parameters; the executed copy is written only if nothing went wrong, sliders included.
+    """Run a notebook with other parameters. The executed copy is written only if nothing went wrong, sliders included.
 
     Args:
         notebook: a lesson, or any notebook with one cell tagged parameters.
-        parameter: NAME VALUE, as often as needed; unknown names and values of another type are refused.
-        out: folder for the executed copy, which carries the environment in its metadata.
+        parameter: NAME VALUE, as often as you need. Unknown names and values of the wrong type are refused.
+        out: folder for the executed copy. Its metadata records the environment.
     """
     from bgnb.lessons.rerun import rerun as rerun_notebook
 
@@ -169,7 +169,7 @@ def rerun(
 
 
 def check() -> None:
-    """Is everything ready? Versions, device, threads, cache, kernel: each ok, or what to do. Status 1 if there is something."""
+    """Check versions, device, threads, cache and kernel: each is ok or says what to do. Exit status 1 if there is something."""
     from bgnb.lessons.check import findings
 
     ready = True
@@ -194,10 +194,10 @@ def classroom(
         notebooks: folder of the lessons.
         out: folder for the copies.
         serve: also serve them, until Ctrl-C.
-        port: where they are served.
-        token: part of the address that keeps others out; None: drawn anew.
-        ip: address to listen on: 127.0.0.1, this machine alone; 0.0.0.0, everybody in the network.
-        preheat: numbers of the lessons that are kept ready for the next visitor, a kernel each.
+        port: port to serve them on.
+        token: part of the address that keeps others out; None: a new one.
+        ip: address to listen on: 127.0.0.1 (only this machine) or 0.0.0.0 (everybody on the network).
+        preheat: numbers of the lessons to keep ready for the next visitor, one kernel each.
     """
     from secrets import token_urlsafe
 
@@ -209,12 +209,12 @@ def classroom(
 
 
 def times(notebooks: tyro.conf.Positional[Path] = Path("notebooks"), once: bool = False, into: Path | None = None) -> None:
-    """Run every lesson twice, with an empty cache and with a full one, and print how long each took.
+    """Run every lesson twice, with an empty cache and then a full one, and print how long each took.
 
     Args:
         notebooks: folder of the lessons.
-        once: run them a single time.
-        into: Markdown file in which the table replaces what stands between <!-- times --> and <!-- end -->.
+        once: run them only once.
+        into: Markdown file to put the table into, between <!-- times --> and <!-- end -->.
     """
     from bgnb.device import describe, pick_device
     from bgnb.lessons.times import times as measure
@@ -239,18 +239,18 @@ def scenes(out: Path = Path("figures")) -> None:
 
 
 def check_writable(path: Path | None) -> None:
-    """InputError now rather than after minutes of training, where a file cannot be written."""
+    """InputError now, not after minutes of training, if a file cannot be written."""
     if path is None:
         return
     if path.is_dir():
-        raise InputError(f"{path}: is a folder, a file is needed")
+        raise InputError(f"{path}: is a folder; name a file")
     with atomic_write(path.parent / f"{path.name}.try") as part:
         part.write_text("")
     (path.parent / f"{path.name}.try").unlink(missing_ok=True)
 
 
 def write_json(numbers: dict, path: Path | None) -> None:
-    """One JSON to a file, which is whole or absent, or to standard output."""
+    """Write one JSON to a file, whole or not at all, or to standard output."""
     text = json.dumps(numbers, indent=2)
     if path is None:
         print(text)
@@ -264,7 +264,7 @@ def say(line: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point of ``bgnb``: exit status 0, or 2 with one line that names what was wrong."""
+    """Entry point of ``bgnb``: exit status 0, or 2 and one line that says what was wrong."""
     commands = (run, extract, sweep, beside, rerun, check, classroom, times, scenes)
     try:
         tyro.extras.subcommand_cli_from_dict(
@@ -283,7 +283,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def fail(line: str, status: int = 2) -> None:
-    """One line on standard error, and the end."""
+    """Print one line on standard error and exit."""
     say(" ".join(line.split()))
     sys.exit(status)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from bgnb.files import InputError, choose
 
-# Limits that ONEDNN_MAX_CPU_ISA can set, below the first with instructions for bfloat16.
+# Values of ONEDNN_MAX_CPU_ISA below the first that allows instructions for bfloat16.
 WITHOUT_BF16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")
 
 
@@ -44,7 +44,7 @@ def describe(device: torch.device) -> str:
 
 
 def compute_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
-    """bfloat16 where the device computes faster in it, else float32; ``precision`` "fp32" or "bf16" decides by hand.
+    """bfloat16 if the device computes faster in it, else float32. ``precision`` "fp32" or "bf16" decides by hand.
 
     >>> compute_dtype(pick_device("cpu"), "fp32")
     torch.float32
@@ -56,11 +56,11 @@ def compute_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
 
 
 def bf16_instructions(device: torch.device) -> str:
-    """The instructions that make bfloat16 faster than float32 on this device: "AMX", say; "" where it has none.
+    """The instructions that make bfloat16 faster than float32 on this device: "AMX", say; "" if it has none.
 
     There are three kinds of x86 processors: with AMX, with AVX512_BF16 only, and with neither. torch computes in bfloat16 on
-    all that have AVX-512, but without such instructions it takes twice as long as in float32. ONEDNN_MAX_CPU_ISA is obeyed,
-    which makes a newer processor behave like an older one.
+    all that have AVX-512, but without such instructions it takes twice as long as in float32. ONEDNN_MAX_CPU_ISA, which
+    makes a newer processor behave like an older one, is obeyed.
     """
     if device.type == "cuda":
         return "tensor cores" if torch.cuda.is_bf16_supported(including_emulation=False) else ""
@@ -74,13 +74,13 @@ def bf16_instructions(device: torch.device) -> str:
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
-    """Autocast to ``dtype``; a context that does nothing where ``dtype`` is float32."""
+    """Autocast to ``dtype``; a context that does nothing if ``dtype`` is float32."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16)
 
 
 @contextlib.contextmanager
 def evaluating(model: nn.Module | Callable) -> Iterator[None]:
-    """No gradients, and a network in evaluation mode, put back afterwards to what it was; a plain function stays as it is.
+    """No gradients, and the network in evaluation mode; afterwards its mode is restored. A plain function stays as it is.
 
     >>> model = nn.BatchNorm2d(3)
     >>> with evaluating(model): model.training, torch.is_grad_enabled()
@@ -100,11 +100,11 @@ def evaluating(model: nn.Module | Callable) -> Iterator[None]:
 
 
 def keep_memory() -> bool:
-    """Let glibc keep freed memory for the next tensor instead of giving it back to the system; True where that was set.
+    """Let glibc keep freed memory for the next tensor instead of giving it back to the system. True if that was set.
 
-    Large tensors are otherwise mapped anew each time, and the system zeroes every page of them: on a CPU up to half the
-    time of a small network. Numbers do not change; the process keeps the memory that it needed at its peak. The command line
-    sets it for itself; in a notebook or a program it is yours to call, before the first large tensor. Linux with glibc only.
+    Otherwise large tensors are mapped again each time, and the system zeroes every page of them. On a CPU that takes up to
+    half the time of a small network. Numbers do not change; the process keeps the memory that it needed at its peak. The
+    command line calls this itself. In a notebook or a program, call it before the first large tensor. Linux with glibc only.
 
     >>> isinstance(keep_memory(), bool)
     True
@@ -120,10 +120,10 @@ def keep_memory() -> bool:
 
 
 def graphed(update: Callable[[Tensor, Tensor], Tensor], capture: Callable | None = None, first: int = 3) -> Callable:
-    """``update`` of tensors, replayed as one CUDA graph for each shape of batch: one launch instead of some hundred.
+    """``update``, replayed as one CUDA graph for each shape of batch: one launch instead of some hundred.
 
     The first updates of a shape run as they are, because they make what a graph must find: momentum, and cuDNN's choices.
-    They are real updates, so nothing need be put back. Where the capture fails, training goes on without it and warns.
+    They are real updates, so nothing needs to be put back. If the capture fails, training goes on without it and warns.
 
     >>> twice = graphed(lambda pixels, label: pixels.sum() + label.sum(), capture=lambda function: function)
     >>> [twice(torch.tensor([1.0]), torch.tensor([n])).item() for n in range(5)]
@@ -152,7 +152,7 @@ def graphed(update: Callable[[Tensor, Tensor], Tensor], capture: Callable | None
 
 
 def capture_on_gpu(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
-    """Record what ``function`` asks of the GPU, without doing it; what is returned does it, and gives the function's result."""
+    """Record what ``function`` asks of the GPU, without doing it. The function returned does it and gives the result."""
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         result = function()

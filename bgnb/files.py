@@ -1,4 +1,4 @@
-"""What every file needs: one error for bad input, a progress bar, files that are whole or absent, one key for what is kept."""
+"""What every file needs: one error for bad input, a progress bar, files that are whole or absent, and a key for the cache."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 import psutil
 from filelock import FileLock, Timeout
 
-if TYPE_CHECKING:  # imported where it is used: who only paints pictures need not wait for it
+if TYPE_CHECKING:  # imported where it is used, so drawing scenes need not wait for it
     import torch
 
 
 class InputError(ValueError):
-    """Something the user gave is wrong; the message is one line that names the file or the argument."""
+    """Something that the user gave is wrong. The message is one line that names the file or the argument."""
 
 
 class Busy(InputError):
@@ -31,7 +31,7 @@ class Busy(InputError):
 
 
 def choose(name: str, value: str, choices: Iterable[str]) -> None:
-    """InputError where ``value`` is not among ``choices``.
+    """InputError if ``value`` is not one of ``choices``.
 
     >>> choose("mode", "fast", ("exact", "dense"))
     Traceback (most recent call last):
@@ -42,7 +42,7 @@ def choose(name: str, value: str, choices: Iterable[str]) -> None:
 
 
 def within(name: str, value: float, low: float, high: float) -> None:
-    """InputError where ``value`` is no finite number from ``low`` to ``high``.
+    """InputError if ``value`` is not a finite number from ``low`` to ``high``.
 
     >>> within("pi", 1.5, 0, 1)
     Traceback (most recent call last):
@@ -53,7 +53,7 @@ def within(name: str, value: float, low: float, high: float) -> None:
 
 
 def progress_bar(items: Iterable, title: str, progress: bool = True, **kwargs):
-    """A tqdm bar on standard error: one that moves in a terminal, and a last line only where nobody watches."""
+    """A tqdm bar on standard error. In a terminal it moves; elsewhere only its last line is printed."""
     from tqdm import tqdm
 
     watched = sys.stderr.isatty()
@@ -62,7 +62,7 @@ def progress_bar(items: Iterable, title: str, progress: bool = True, **kwargs):
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place at the end, or vanishes: never half a file. OSError names ``path``.
+    """A temporary path beside ``path`` that replaces it at the end, or vanishes: never half a file. OSError names ``path``.
 
     >>> folder = Path(tempfile.mkdtemp())
     >>> with atomic_write(folder / "a.txt") as file: _ = file.write_text("all of it")
@@ -84,9 +84,9 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 
 def temporary(path: Path) -> str:
-    """How the hidden name of a temporary file or folder beside ``path`` begins; makes the folder that both lie in.
+    """The start of the hidden name of a temporary file or folder beside ``path``. Makes the folder that both lie in.
 
-    The name holds this process's number. What a killed process left beside ``path`` is removed.
+    The name holds this process's number. Whatever a killed process left beside ``path`` is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(OSError):
@@ -99,7 +99,7 @@ def temporary(path: Path) -> str:
 
 @contextlib.contextmanager
 def only_writer(path: str | Path) -> Iterator[None]:
-    """A lock on a file: ``Busy`` where another process holds it. It ends with the process, however that ends."""
+    """A lock on a file: ``Busy`` if another process holds it. It ends with the process, however that ends."""
     lock = FileLock(cache_folder() / "locks" / f"{key(str(Path(path).resolve()))}.lock", timeout=0)
     try:
         Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
@@ -113,11 +113,11 @@ def only_writer(path: str | Path) -> Iterator[None]:
 
 
 def append_line(path: str | Path, line: str) -> None:
-    """Add a line to a file, or leave the file as it was: half a line, from a full disk or a kill, does not stay."""
+    """Add a line to a file, or leave the file as it was. Half a line, left by a full disk or a kill, does not stay."""
     try:
         with Path(path).open("ab+", buffering=0) as file:
             file.seek(0)
-            end = file.read().rfind(b"\n") + 1  # what comes after it is the half of a line
+            end = file.read().rfind(b"\n") + 1  # what comes after it is half a line
             file.truncate(end)
             left = f"{line}\n".encode()
             try:
@@ -131,7 +131,7 @@ def append_line(path: str | Path, line: str) -> None:
 
 
 def save_tensors(path: str | Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
-    """A safetensors file that is whole or absent; OSError where it cannot be written (a full disk, say)."""
+    """Write a safetensors file, whole or not at all. OSError if it cannot be written (a full disk, say)."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -143,7 +143,7 @@ def save_tensors(path: str | Path, tensors: dict[str, torch.Tensor], metadata: d
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """The tensors and the metadata of a safetensors file; InputError, naming ``path``, where it cannot be read."""
+    """The tensors and the metadata of a safetensors file. InputError, naming ``path``, if it cannot be read."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -154,7 +154,7 @@ def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, s
 
 
 def key(*parts) -> str:
-    """A hash of all ``parts``: of the content of files (``Path``), the bytes of tensors, and whatever JSON can write.
+    """A hash of all ``parts``: the content of files (``Path``), the bytes of tensors, and anything that JSON can write.
 
     >>> key({"size": 64, "seed": 0}) == key({"seed": 0, "size": 64}), key("a", "b") == key("ab")
     (True, False)

@@ -1,4 +1,4 @@
-"""Maps of the target: window scores to targetness (paper, Sec. 3.2 and Eq. 1), or a class activation map (Zhou et al., 2016)."""
+"""Maps of the target: targetness from window scores (paper, Sec. 3.2 and Eq. 1), or class activation maps (Zhou et al., 2016)."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from bgnb.patches import check_patch
 from bgnb.settings import OVERLAPS, Run
 from bgnb.windows import score_windows, starts
 
-PIXELS = {"cpu": 2**19, "cuda": 2**24, "mps": 2**22}  # that go through the network at a time
+PIXELS = {"cpu": 2**19, "cuda": 2**24, "mps": 2**22}  # pixels that go through the network at a time
 FLAT = 1e-5  # a map whose values differ by less than this (rounding) shows nothing and becomes 0 everywhere
 
 
@@ -29,9 +29,11 @@ def targetness(scores: Tensor, patch: int, stride: int, size: int | tuple[int, i
 
     Args:
         scores: ``(n, rows, columns)`` backgroundness in [0, 1].
-        patch, stride: of the windows. size: side, or (height, width), of the images.
-        overlap: "average" over the windows that cover a pixel, or "add" them as the paper's letter says. Where *add* has
-            fewer windows, at the border, it sees less target: a constant classifier already draws an object in the middle.
+        patch: side of a window, in pixels.
+        stride: pixels from one window to the next.
+        size: side, or (height, width), of the images.
+        overlap: "average" the windows that cover a pixel, or "add" them, as the letter of the paper says. Near the border,
+            "add" has fewer windows and sees less target: even a constant classifier draws an object in the middle.
 
     Returns:
         ``(n, H, W)`` in [0, 1]: 1 - backgroundness, merged over the windows of each pixel, scaled to 0 ... 1 per image.
@@ -49,7 +51,7 @@ def merge_windows(
 ) -> Tensor:
     """Give every pixel the mean ("average") or the sum ("add") of the windows that cover it.
 
-    Both are two small matrix products, because windows lie on a grid: ``rows^T @ values @ columns``.
+    Either takes two small matrix products, because windows lie on a grid: ``rows^T @ values @ columns``.
 
     Args:
         values: ``(n, rows, columns)``, as ``score_windows`` lays them out.
@@ -57,7 +59,7 @@ def merge_windows(
         cell: compute one pixel of every ``cell`` in each direction.
 
     Returns:
-        ``(n, H / cell, W / cell)`` float32, not normalised.
+        ``(n, H / cell, W / cell)`` float32, not scaled.
     """
     choose("overlap", overlap, OVERLAPS)
     covers = []
@@ -75,7 +77,7 @@ def merge_windows(
 
 
 def cell_side(patch: int, stride: int, size: int | tuple[int, int]) -> int:
-    """Side of the squares of pixels that the same windows cover: the stride where it divides patch and image, else 1.
+    """Side of the squares of pixels that the same windows cover: the stride if it divides patch and image, else 1.
 
     >>> cell_side(48, 8, 256), cell_side(50, 8, 256)
     (8, 1)
@@ -85,7 +87,7 @@ def cell_side(patch: int, stride: int, size: int | tuple[int, int]) -> int:
 
 
 def enlarge(maps: Tensor, side: int) -> Tensor:
-    """Every value of ``(n, h, w)`` becomes a square of ``side`` pixels: ``(n, h side, w side)``."""
+    """Turn every value of ``(n, h, w)`` into a square of ``side`` pixels: ``(n, h side, w side)``."""
     n, height, width = maps.shape
     return maps[:, :, None, :, None].expand(n, height, side, width, side).reshape(n, height * side, width * side)
 
@@ -102,13 +104,14 @@ def min_max(maps: Tensor) -> Tensor:
 
 
 def class_map(model: Network, images: Tensor, precision: str = "fp32", progress: bool = False) -> Tensor:
-    """Signed CAM of the target ``(n, h, w)`` float32, as coarse as the feature map; its mean is minus the logit, exactly.
+    """Signed CAM of the target ``(n, h, w)`` float32, as coarse as the feature map. Its mean is exactly minus the logit.
 
-    The head is a 1x1 convolution with one channel: its value at a place is what that place says for background. Nothing
-    is clipped: what speaks against the target counts as much as what speaks for it.
+    The head is a 1x1 convolution with one channel. Its value at a place is the evidence for background there. Nothing is
+    clipped: evidence against the target counts as much as evidence for it.
 
     Args:
-        images: ``(n, 3, H, W)`` uint8, any H and W. precision: "fp32", "bf16" or "auto".
+        images: ``(n, 3, H, W)`` uint8, any H and W.
+        precision: "fp32", "bf16" or "auto".
 
     >>> from bgnb.networks import build
     >>> model, images = build("tiny", 24, image_level=True).eval(), torch.randint(0, 256, (2, 3, 48, 80), dtype=torch.uint8)
@@ -123,7 +126,7 @@ def class_map(model: Network, images: Tensor, precision: str = "fp32", progress:
 
 
 def upsample(maps: Tensor, size: tuple[int, int], mode: str = "bicubic") -> Tensor:
-    """``(n, h, w)`` -> ``(n, H, W)``: smooth between the places of a coarse map; "bicubic", as the reference, or "bilinear".
+    """``(n, h, w)`` -> ``(n, H, W)``: enlarge a coarse map smoothly, "bicubic" as in the reference, or "bilinear".
 
     >>> upsample(torch.zeros(2, 4, 6), (32, 48)).shape
     torch.Size([2, 32, 48])

@@ -1,7 +1,7 @@
-"""What a method changes in training: a small object with hooks; the loop itself is ``bgnb.training.fit``, the same for all.
+"""What a method changes in training: a small object with hooks. The loop itself, ``bgnb.training.fit``, is the same for all.
 
 Background learning changes nothing. CAM trains on whole images instead of patches. ADL, HaS and CutMix are CAM with one
-thing changed, so that the network cannot lean on the most telling part alone (a face, say). Their numbers are those of
+change, so that the network cannot rely on the most telling part alone (a face, say). Their numbers are those of
 their papers or of the field's reference evaluation (Choe et al., "Evaluating WSOL methods right", CVPR 2020).
 """
 
@@ -17,12 +17,12 @@ from bgnb.files import InputError
 from bgnb.networks import Network
 from bgnb.patches import MIN_FRACTION, Crops, box_share
 
-REFERENCE_SIDE = 224  # of the pictures for which HaS gives its cells in pixels
+REFERENCE_SIDE = 224  # pixels, of the pictures for which HaS gives its cells
 
 
 @dataclass
 class Method:
-    """Background learning: patches, and no hook does anything.
+    """Background learning: it trains on patches, and no hook does anything.
 
     ``image_level`` says whether a batch holds whole images.
     """
@@ -30,24 +30,24 @@ class Method:
     image_level: ClassVar[bool] = False
 
     def start(self, model: Network, images: Tensor, generator: torch.Generator) -> list:
-        """Called once, before the first batch, with all pictures ``(N, H, W, 3)`` uint8; may hook itself into the network.
+        """Called once, before the first batch, with all pictures ``(N, H, W, 3)`` uint8. May add hooks to the network.
 
-        Returns the handles of its hooks, which training removes at its end.
+        Returns the handles of its hooks, which training removes at the end.
         """
         return []
 
     def training_labels(self, crops: Crops, imageset: ImageSet, patch: int) -> Tensor:
-        """``(n,)`` the labels that training is told: those of the images."""
+        """``(n,)`` labels that training is told: those of the images."""
         return crops.label
 
     def batch(self, pixels: Tensor, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """A batch ``(n, 3, H, W)`` uint8 with its labels ``(n,)`` float32, as the network gets to see them."""
+        """A batch ``(n, 3, H, W)`` uint8 with its labels ``(n,)`` float32, as the network will see them."""
         return pixels, label
 
 
 @dataclass
 class TrueLabels(Method):
-    """A ceiling, no method: patches labelled by the masks, P against F and N, as nobody without masks could."""
+    """A ceiling, not a method: patches labelled by the masks, P against F and N. Nobody can do that without masks."""
 
     def training_labels(self, crops: Crops, imageset: ImageSet, patch: int) -> Tensor:
         if imageset.masks is None:
@@ -60,7 +60,7 @@ class TrueLabels(Method):
 
 @dataclass
 class CAM(Method):
-    """Class activation map (Zhou et al., CVPR 2016): train on whole images, look at the map before the mean."""
+    """Class activation map (Zhou et al., CVPR 2016): train on whole images, then look at the map before the mean."""
 
     image_level = True
 
@@ -69,16 +69,17 @@ class CAM(Method):
 class ADL(CAM):
     """Attention-based dropout layer (Choe & Shim, CVPR 2019), at three places of the trunk, in training only.
 
-    Attention is the mean over the channels. For each picture a coin decides: with probability ``drop`` all places whose
-    attention reaches ``gamma`` times the picture's highest are set to 0 (the most telling part is hidden); otherwise every
+    Attention is the mean over the channels. A coin decides for each picture. With probability ``drop``, all places whose
+    attention reaches ``gamma`` times the picture's highest are set to 0 (the most telling part is hidden). Otherwise every
     place is multiplied by sigmoid(attention) (the telling parts are stressed). The reference tosses one coin for a whole
     batch; we toss one for each picture.
 
     Attributes:
-        drop: probability to hide. gamma: both .75 and .9 as in the reference evaluation; the paper's VGG code has .8.
+        drop: probability of hiding, .75 as in the reference evaluation.
+        gamma: .9 as in the reference evaluation; the paper's VGG code has .8.
         placement: "paper": after the last two poolings and the last convolution (VGG: pool3, pool4, conv5_3, "3 4 53" in the
-            authors' code); "reference": the middle one a pooling earlier, on conv4_3. ResNet50: after the first blocks of
-            layer3 and layer4 and the last block, in both.
+            authors' code); "reference": the middle one is a pooling earlier, on conv4_3. ResNet50: in both, after the first
+            blocks of layer3 and layer4 and the last block.
     """
 
     drop: float = 0.75
@@ -91,7 +92,7 @@ class ADL(CAM):
         return [place.register_forward_hook(self.hook) for place in adl_places(model.trunk, self.placement)]
 
     def hook(self, module: nn.Module, inputs: tuple, features: Tensor) -> Tensor | None:
-        """In training: the features, hidden or stressed; in evaluation nothing."""
+        """In training, the features, hidden or stressed; in evaluation, None."""
         if not module.training:
             return None
         attention = features.mean(1, keepdim=True)  # (n, 1, h, w)
@@ -117,9 +118,9 @@ class HaS(CAM):
     """Hide-and-Seek (Singh & Lee, ICCV 2017): hide random cells of every picture behind the mean colour of all pictures.
 
     Attributes:
-        cells: sides of a cell in pixels, one drawn for each picture; 0 hides nothing. For pictures of 224 pixels, as in the
-            authors' code; they are scaled with the picture's shorter side. (The reference evaluation's single 4 is no HaS.)
-        hidden: probability of a cell to be hidden.
+        cells: sides of a cell in pixels, one drawn for each picture; 0 hides nothing. They are for pictures of 224 pixels, as
+            in the authors' code, and scale with the picture's shorter side. (The reference evaluation's single 4 is not HaS.)
+        hidden: probability that a cell is hidden.
     """
 
     cells: tuple[int, ...] = (0, 16, 32, 44, 56)
@@ -149,11 +150,11 @@ class HaS(CAM):
 class CutMix(CAM):
     """CutMix (Yun et al., ICCV 2019): every picture gets a box of another one, and its label the same share of the other's.
 
-    One box for the whole batch, as in the authors' code.
+    The whole batch shares one box, as in the authors' code.
 
     Attributes:
-        beta: the share that a picture keeps is drawn from Beta(beta, beta): 1 is even.
-        probability: of a batch to be mixed; the authors' 1 for ImageNet, as in the reference evaluation.
+        beta: the share that a picture keeps is drawn from Beta(beta, beta); 1 is uniform.
+        probability: probability that a batch is mixed; 1, as the authors use for ImageNet and the reference evaluation has.
     """
 
     beta: float = 1.0
@@ -172,7 +173,7 @@ class CutMix(CAM):
 
 
 def mix_box(height: int, width: int, keep: float, rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """Top, bottom, left, right of a box of share 1 - keep and of the picture's shape, at a random place, cut at the borders."""
+    """Top, bottom, left, right of a box of share 1 - keep, in the picture's shape, at a random place, clipped at the borders."""
     centre = rng.integers(height), rng.integers(width)
     sides = [int(length * np.sqrt(1 - keep)) for length in (height, width)]
     ends = [(max(0, c - s // 2), min(length, c + s // 2)) for c, s, length in zip(centre, sides, (height, width), strict=True)]

@@ -14,14 +14,14 @@ THRESHOLDS = tuple(round(0.05 + 0.1 * step, 2) for step in range(10))  # docs/pr
 
 @dataclass(frozen=True)
 class LocAcc:
-    """Localisation accuracy, with all it depends on.
+    """Localisation accuracy, with everything it depends on.
 
     Attributes:
         value: share of images whose thresholded map reaches ``iou``, at the best threshold.
-        threshold: that map threshold, one for all images. It is chosen on the same masks: an oracle.
+        threshold: that map threshold, one for all images. It is chosen on the same masks, so it is an oracle.
         curve: ``(K,)`` Loc. Acc. at each of the ``thresholds``.
         ious: ``(n, K)`` IoU of every image at every threshold.
-        iou: what counts as found.
+        iou: the IoU from which an image counts as found.
     """
 
     value: float
@@ -38,7 +38,7 @@ class LocAcc:
 
 
 def check_maps(maps: Tensor, masks: Tensor) -> None:
-    """InputError unless maps and masks are ``(n, H, W)`` alike, at least one, masks bool and maps without NaN."""
+    """InputError unless maps and masks are both ``(n, H, W)``, n >= 1, masks are bool and maps hold no NaN."""
     if maps.ndim != 3 or maps.shape != masks.shape or len(maps) == 0:
         raise InputError(f"maps {tuple(maps.shape)} and masks {tuple(masks.shape)}: both must be (n, H, W), n >= 1")
     if masks.dtype != torch.bool:
@@ -52,7 +52,7 @@ def check_maps(maps: Tensor, masks: Tensor) -> None:
 def pixel_counts(maps: Tensor, masks: Tensor, thresholds: Sequence[float]) -> tuple[Tensor, Tensor]:
     """Pixels at or above each threshold: ``(n, K)`` on the target and ``(n, K)`` off it, in one pass over the pixels.
 
-    Every pixel falls into one of K + 1 bins; counting from the top bin down gives all thresholds at once.
+    Every pixel falls into one of K + 1 bins. Counting from the top bin down gives all thresholds at once.
     """
     edges = torch.as_tensor(thresholds, dtype=maps.dtype, device=maps.device)
     if (edges.diff() <= 0).any():
@@ -66,7 +66,7 @@ def pixel_counts(maps: Tensor, masks: Tensor, thresholds: Sequence[float]) -> tu
 
 
 def bin_number(maps: Tensor, edges: Tensor) -> Tensor:
-    """How many of the increasing ``edges`` each value in [0, 1] reaches, int; 0, 1/K, 2/K ... are found by multiplication, fast.
+    """How many of the increasing ``edges`` each value in [0, 1] reaches, int. Edges 0, 1/K, 2/K ... only take a multiplication.
 
     >>> bin_number(torch.tensor([0.0, 0.05, 0.3, 1.0]), torch.arange(20) / 20).tolist()
     [1, 2, 7, 20]
@@ -76,7 +76,7 @@ def bin_number(maps: Tensor, edges: Tensor) -> Tensor:
         return torch.bucketize(maps.contiguous(), edges, right=True)
     scaled = maps.flatten() * count
     number = scaled.int()
-    near = (scaled.sub_(number).sub_(0.5).abs_() > 0.499).nonzero()[:, 0]  # where rounding has its say, the edges decide
+    near = (scaled.sub_(number).sub_(0.5).abs_() > 0.499).nonzero()[:, 0]  # where rounding matters, the edges decide
     number += 1
     number[near] = torch.bucketize(maps.flatten()[near], edges, right=True, out_int32=True)
     return number.view(maps.shape)
@@ -89,7 +89,7 @@ def mask_ious(maps: Tensor, masks: Tensor, thresholds: Sequence[float] = THRESHO
 
 
 def overlap(one: np.ndarray, other: np.ndarray) -> float:
-    """IoU of two regions ``(H, W)`` bool; 0 where both are empty.
+    """IoU of two regions ``(H, W)`` bool; 0 if both are empty.
 
     >>> overlap(np.array([[True, True, False]]), np.array([[False, True, True]]))
     0.3333333333333333
@@ -111,7 +111,7 @@ def loc_acc(maps: Tensor, masks: Tensor, iou: float = 0.4, thresholds: Sequence[
         maps: ``(n, H, W)`` in [0, 1].
         masks: ``(n, H, W)`` bool.
         iou: in (0, 1]; the paper's 0.40.
-        thresholds: increasing map thresholds; one serves all images, the best is reported (the lowest of equals).
+        thresholds: increasing map thresholds. One serves all images; the best is reported (if several are best, the lowest).
 
     Raises:
         InputError: shapes that differ, thresholds that do not increase.
@@ -128,7 +128,7 @@ def loc_acc(maps: Tensor, masks: Tensor, iou: float = 0.4, thresholds: Sequence[
 
 
 def best_accuracy(ious: Tensor, thresholds: Sequence[float] = THRESHOLDS, iou: float = 0.4) -> LocAcc:
-    """Loc. Acc. from ``(n, K)`` IoUs at K thresholds, at the best of them, the lowest of equals."""
+    """Loc. Acc. from ``(n, K)`` IoUs at K thresholds, at the best of them (if several are best, the lowest)."""
     curve = (ious >= iou).double().mean(0)
     best = int(curve.argmax())
     return LocAcc(curve[best].item(), thresholds[best], curve, tuple(thresholds), ious, iou)
@@ -137,11 +137,12 @@ def best_accuracy(ious: Tensor, thresholds: Sequence[float] = THRESHOLDS, iou: f
 def threshold_without_masks(maps: Sequence[Tensor] | Tensor, bins: int = 256) -> float:
     """One map threshold for all maps, from the maps alone: Otsu's, over the pixels of all of them.
 
-    It parts the targetness of all pixels into two groups with the least spread inside each (Otsu, 1979). How far it is
-    from the best threshold that masks would give stands in the README.
+    It splits the targetness of all pixels into two groups with the least spread inside each (Otsu, 1979).
+    docs/photos.md says how far it is from the best threshold that masks would give.
 
     Args:
-        maps: ``(n, H, W)``, or n maps of any sizes, in [0, 1]. bins: of the histogram of targetness.
+        maps: ``(n, H, W)``, or n maps of any sizes, in [0, 1].
+        bins: bins in the histogram of targetness.
 
     >>> threshold_without_masks(torch.tensor([[[0.1, 0.1, 0.2], [0.8, 0.9, 0.9]]]))
     0.5
@@ -153,12 +154,12 @@ def threshold_without_masks(maps: Sequence[Tensor] | Tensor, bins: int = 256) ->
     mean_below = (counts * centre).cumsum()[:-1] / below.clip(1)
     mean_above = (counts * centre)[::-1].cumsum()[::-1][1:] / above.clip(1)
     between = below * above * (mean_below - mean_above) ** 2
-    best = np.flatnonzero(between >= between.max() * (1 - 1e-12))  # a gap has many best thresholds: its middle
+    best = np.flatnonzero(between >= between.max() * (1 - 1e-12))  # a gap has many best thresholds: take its middle
     return round(float(best.mean() + 1) / bins, 4)
 
 
 def without_masks(maps: Tensor, masks: Tensor, iou: float = 0.4) -> dict[str, float]:
-    """What ``threshold_without_masks`` costs: its Loc. Acc. beside that of the best of 99 even thresholds."""
+    """What ``threshold_without_masks`` costs: its Loc. Acc. beside that of the best of 99 evenly spaced thresholds."""
     ours = threshold_without_masks(maps)
     best = loc_acc(maps, masks, iou, np.arange(1, 100) / 100)
     reached = (mask_ious(maps, masks, [ours]) >= iou).double().mean().item()
@@ -168,7 +169,7 @@ def without_masks(maps: Tensor, masks: Tensor, iou: float = 0.4) -> dict[str, fl
 def pxap(maps: Tensor, masks: Tensor, steps: int = 1000) -> float:
     """Pixel average precision: area under precision against recall over the pixels of all images (Choe et al., 2020).
 
-    Needs no threshold. Precision and recall are taken at ``steps`` even map thresholds, sum of P * (step in R).
+    Needs no threshold: it is the sum of P * (step in R), precision and recall, over ``steps`` evenly spaced map thresholds.
 
     >>> pxap(torch.tensor([[[0.9, 0.6], [0.2, 0.0]]]), torch.tensor([[[True, False], [False, False]]]))
     1.0
@@ -179,7 +180,7 @@ def pxap(maps: Tensor, masks: Tensor, steps: int = 1000) -> float:
 
 
 def average_precision(on: Tensor, off: Tensor, total: int) -> float:
-    """Sum of P * (step in R) over the thresholds of ``pixel_counts``, over all images; ``total`` target pixels."""
+    """Sum of P * (step in R) over the thresholds of ``pixel_counts``, for all images; they have ``total`` target pixels."""
     on, off = on.sum(0).double(), off.sum(0).double()
     precision, recall = on / (on + off).clamp(min=1), on / max(1, total)
     gained = recall - torch.cat([recall[1:], recall.new_zeros(1)])

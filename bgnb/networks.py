@@ -1,7 +1,7 @@
 """Networks with one logit, whose sigmoid is P(background): ``tiny``, ``vgg16``, ``vgg16_bn``, ``resnet50``.
 
-Trunk and head lie apart: the trunk gives a map of features, the head is a 1x1 convolution, the logit is the head's mean
-over the map. The map before the mean is therefore the class activation map.
+Trunk and head are separate. The trunk gives a feature map, the head is a 1x1 convolution, and the logit is the head's mean
+over that map. So the map before the mean is the class activation map.
 """
 
 from pathlib import Path
@@ -18,8 +18,8 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as torc
 class Network(nn.Module):
     """Pixels -> normalise -> trunk -> head -> mean: one logit for each picture.
 
-    ``padding`` says whether the trunk pads its input: only without can it be slid over a photo exactly
-    (see ``bgnb.windows``). ``step`` is how many pixels apart two neighbours of its feature map look.
+    ``padding`` says whether the trunk pads its input: only without padding can it slide over a photo exactly
+    (see ``bgnb.windows``). ``step`` is the distance, in pixels of the photo, between neighbours in its feature map.
     """
 
     def __init__(self, trunk: nn.Module, features: int, step: int, padding: bool):
@@ -39,7 +39,7 @@ class Network(nn.Module):
 
     @property
     def last(self) -> "Network":
-        """The network after the last update, where this one's weights are a running mean; otherwise this one."""
+        """The network after the last update, if this one's weights are a running mean; otherwise this one."""
         return self.__dict__.get("_last", self)
 
     def features(self, pixels: Tensor) -> Tensor:
@@ -48,9 +48,9 @@ class Network(nn.Module):
             return self.trunk(self.normalise(pixels)).float()
 
     def folded(self) -> "Network":
-        """The same function for inference, batch norms folded into the convolutions before them; for evaluation mode.
+        """The same function for inference, in evaluation mode: batch norms are folded into the convolutions before them.
 
-        Made once for the same weights.
+        Made only once for the same weights.
         """
         from torch.fx.experimental.optimization import fuse
 
@@ -59,7 +59,7 @@ class Network(nn.Module):
             lean = Network(fuse(self.trunk), self.head.in_channels, self.step, self.padding)
             lean.head = self.head
             lean = lean.to(self.mean.device, memory_format=torch.channels_last).eval()
-            self.__dict__.update(_folded_key=key, _folded=lean)  # past nn.Module, which would take it for a part of itself
+            self.__dict__.update(_folded_key=key, _folded=lean)  # bypasses nn.Module, which would register it as a part
         return self.__dict__["_folded"]
 
     def normalise(self, pixels: Tensor) -> Tensor:
@@ -77,8 +77,8 @@ class Network(nn.Module):
 def tiny_for_images() -> Network:
     """``tiny`` for whole images: seven 3x3 convolutions with padding, 290,000 weights.
 
-    Its step is 8 and its receptive field 66 pixels, so that a place of its map sees more than a patch. It pools early, since
-    a batch of whole images holds three times as many pixels as one of patches.
+    Its step is 8 and its receptive field 66 pixels, so a place of its map sees more than a patch. It pools early, because a
+    batch of whole images holds three times as many pixels as a batch of patches.
     """
     trunk, before = [], 3
     for width, pooled in ((16, True), (32, False), (32, True), (64, False), (64, True), (128, False), (128, False)):
@@ -91,8 +91,8 @@ def tiny_for_images() -> Network:
 def tiny(patch: int) -> Network:
     """Five 3x3 convolutions without padding, 140,000 weights: trains in a minute on two cores.
 
-    Its receptive field is a patch of 24 pixels and its step 4, so sliding a window over a photo is the network applied to
-    the photo. On a larger patch it averages over what is left; for a smaller one the last kernel shrinks to what is left.
+    Its receptive field is a patch of 24 pixels and its step is 4, so applying it to a photo slides a window over the photo.
+    On a larger patch it averages over what is left. For a smaller patch, its last kernel shrinks to what is left.
     """
     left = ((patch - 4) // 2 - 4) // 2
     trunk, before = [], 3
@@ -104,7 +104,7 @@ def tiny(patch: int) -> Network:
 
 
 def vgg16(patch: int, weights: str | None = None, batch_norm: bool = False) -> Network:
-    """torchvision's VGG16 up to its last convolution; without the last pooling, so that 16 pixels are enough."""
+    """torchvision's VGG16 up to its last convolution, without the last pooling, so that 16 pixels are enough."""
     from torchvision import models
 
     make = models.vgg16_bn if batch_norm else models.vgg16
@@ -112,7 +112,7 @@ def vgg16(patch: int, weights: str | None = None, batch_norm: bool = False) -> N
 
 
 def resnet50(patch: int, weights: str | None = None, image_level: bool = False) -> Network:
-    """torchvision's ResNet50 without its classifier; for whole images its last group does not halve the map (step 16)."""
+    """torchvision's ResNet50 without its classifier. For whole images, its last group does not halve the map (step 16)."""
     from torchvision import models
 
     layers = list(models.resnet50(weights=weights).children())[:-2]
@@ -127,10 +127,10 @@ def build(net: str, patch: int, weights: str | None = None, seed: int = 0, image
     Args:
         net: "tiny", "vgg16", "vgg16_bn" (with batch norm) or "resnet50".
         patch: side of its patches, >= 16 pixels.
-        weights: None = from scratch; a torchvision name such as "IMAGENET1K_V1", which torchvision downloads; or a
-            ``.safetensors`` file, of a whole Network (``save``) or of torchvision's own names.
-        seed: of the random weights. The global random state is left as it was.
-        image_level: for whole images, not patches: a map of step 8 (tiny) or 16; ``patch`` then plays no part.
+        weights: None (from scratch); a torchvision name such as "IMAGENET1K_V1", which torchvision downloads; or a
+            ``.safetensors`` file, of a whole Network or with torchvision's own names.
+        seed: decides the random weights. The global random state is left as it was.
+        image_level: for whole images, not patches: a map of step 8 (tiny) or 16. ``patch`` then has no effect.
 
     Raises:
         InputError: unknown network, patch too small, weights that do not fit.
@@ -154,7 +154,7 @@ def build(net: str, patch: int, weights: str | None = None, seed: int = 0, image
             else:
                 network = vgg16(patch, named, batch_norm=net == "vgg16_bn")
         except (KeyError, ValueError):
-            raise InputError(f"weights {weights!r}: torchvision has none of this name for {net}, and it is no file") from None
+            raise InputError(f"weights {weights!r}: torchvision has none of this name for {net}, and it is not a file") from None
         except OSError as error:
             raise InputError(f"weights {weights!r}: torchvision could not fetch them ({error})") from None
     if from_file:
@@ -163,7 +163,7 @@ def build(net: str, patch: int, weights: str | None = None, seed: int = 0, image
 
 
 def load_weights(network: Network, path: str | Path) -> None:
-    """Fill a network from a safetensors file: a network's own ``state_dict``, or holding torchvision's names for the trunk."""
+    """Fill a network from a safetensors file: its own ``state_dict``, or one with torchvision's names for the trunk."""
     given, _ = load_tensors(path)
     wanted = network.state_dict()
     if "head.weight" not in given:  # torchvision: VGG's "features.0.weight", ResNet's "conv1.weight"

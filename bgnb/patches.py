@@ -1,4 +1,4 @@
-"""Patches: where they are cut, what label they inherit from their image, and what they really show."""
+"""Patches: where they are cropped, what label they inherit from their image, and what they really show."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,7 @@ MIN_FRACTION = 0.10  # a patch of a target image is P if at least this share of 
 class Crops:
     """Where patches lie: the image, the corner, and the label that they inherit. All tensors ``(n,)`` int64.
 
-    ``image`` counts within the target images where ``label`` is 0 and within the background images where it is 1.
+    ``image`` is an index into the target images where ``label`` is 0, and into the background images where it is 1.
     """
 
     image: Tensor
@@ -32,7 +32,7 @@ class Crops:
         return len(self.label)
 
     def to(self, device: torch.device | str) -> "Crops":
-        """The same crops on another device; does not wait for it."""
+        """The same crops on another device, without waiting for it."""
         return Crops(*(t.to(device, non_blocking=True) for t in (self.image, self.top, self.left, self.label)))
 
 
@@ -42,7 +42,7 @@ class Patches:
 
     Attributes:
         pixels: ``(n, 3, p, p)`` uint8.
-        label: ``(n,)`` int64, what training is told: 1 = cut from a background image, 0 = cut from a target image.
+        label: ``(n,)`` int64, what training is told: 1 = from a background image, 0 = from a target image.
         image, top, left: ``(n,)`` int64, see ``Crops``.
         target_fraction: ``(n,)`` float32 share of target pixels, 0 in background images; None without masks.
         min_fraction: the share from which a patch counts as showing the target.
@@ -63,7 +63,7 @@ class Patches:
 
     @property
     def known_kind(self) -> np.ndarray:
-        """``kind``, or without masks "T" (P or F) for all patches of target images."""
+        """``kind``; without masks, "T" (P or F) for all patches of target images."""
         return np.where(self.label.cpu().numpy() == 1, "N", "T") if self.kind is None else self.kind
 
     def __len__(self) -> int:
@@ -73,8 +73,8 @@ class Patches:
 def kinds(label: Tensor, target_fraction: Tensor, min_fraction: float = MIN_FRACTION) -> np.ndarray:
     """What patches really are (paper, Sec. 3.1).
 
-    **P** shows the target and is labelled target; **F** shows none but is labelled target, because its image is: label
-    noise; **N** is cut from a background image. The default ``min_fraction`` is 10 % of the patch's pixels.
+    **P** shows the target and is labelled target. **F** does not show it but is labelled target, because its image is: label
+    noise. **N** comes from a background image. The default ``min_fraction`` is 10 % of the patch's pixels.
 
     >>> kinds(torch.tensor([0, 0, 1]), torch.tensor([0.5, 0.05, 0.0]))
     array(['P', 'F', 'N'], dtype='<U1')
@@ -84,7 +84,7 @@ def kinds(label: Tensor, target_fraction: Tensor, min_fraction: float = MIN_FRAC
 
 
 def noise_rate(patches: Patches, min_fraction: float | None = None) -> float:
-    """Label-noise rate: the share of F among the patches of target images; no number without masks or patches.
+    """Label noise: the share of F among the patches of target images; NaN without masks or patches.
 
     >>> zeros = torch.zeros(4, dtype=torch.int64)
     >>> patches = Patches(torch.zeros(4, 3, 8, 8), zeros, zeros, zeros, zeros, torch.tensor([0.0, 0.05, 0.2, 0.9]))
@@ -100,10 +100,10 @@ def noise_rate(patches: Patches, min_fraction: float | None = None) -> float:
 def draw_crops(
     imageset: ImageSet, size: int = 48, per_image: int = 8, ratio: float = 1, generator: torch.Generator | int = 0
 ) -> Crops:
-    """Draw where an epoch's patches are cut: ``per_image`` from every target image, ``ratio`` times as many backgrounds.
+    """Draw an epoch's crops: ``per_image`` from every target image, and ``ratio`` times as many from background images.
 
     Corners are uniform over all that fit. Background images get equal shares; what is left over goes to random ones.
-    Drawn on the CPU, so that every device sees the same crops.
+    Crops are drawn on the CPU, so every device sees the same ones.
 
     >>> imageset = ImageSet(torch.zeros(2, 3, 32, 32, dtype=torch.uint8), None, torch.zeros(3, 3, 32, 32, dtype=torch.uint8))
     >>> crops = draw_crops(imageset, size=24, per_image=3, ratio=2, generator=0)
@@ -113,7 +113,7 @@ def draw_crops(
     height, width = imageset.size
     check_patch(size, height, width)
     if per_image < 1:
-        raise InputError(f"per_image {per_image}: at least 1 patch is cut from every target image")
+        raise InputError(f"per_image {per_image}: at least 1 patch is cropped from every target image")
     if not ratio > 0:
         raise InputError(f"ratio {ratio}: background learning needs background patches; it must be above 0")
     generator = as_generator(generator)
@@ -137,7 +137,7 @@ def sample_patches(
     generator: torch.Generator | int = 0,
     min_fraction: float = MIN_FRACTION,
 ) -> Patches:
-    """Cut random patches; each inherits the label of its image (paper, Sec. 3.1 and 4.1).
+    """Crop random patches. Each inherits the label of its image (paper, Sec. 3.1 and 4.1).
 
     Args:
         imageset: T target and B background images of H x W pixels.
@@ -148,7 +148,7 @@ def sample_patches(
         min_fraction: share of target pixels from which a patch is P rather than F.
 
     Returns:
-        Patches, targets first, on the device where the images lie.
+        Patches, those of target images first, on the device of the images.
 
     Raises:
         InputError: a patch larger than the images, no patches, or a ratio that is not positive.
@@ -169,7 +169,7 @@ def sample_patches(
 
 
 def pool(imageset: ImageSet) -> Tensor:
-    """All images in one tensor ``(T + B, H, W, 3)``, colours last, so that a patch is a few long runs of memory."""
+    """All images in one tensor ``(T + B, H, W, 3)``, colours last, so a patch is a few long runs of memory."""
     targets, backgrounds = (images.permute(0, 2, 3, 1) for images in (imageset.targets, imageset.backgrounds))
     images = torch.empty(len(targets) + len(backgrounds), *targets.shape[1:], dtype=targets.dtype, device=targets.device)
     images[: len(targets)], images[len(targets) :] = targets, backgrounds
@@ -177,12 +177,12 @@ def pool(imageset: ImageSet) -> Tensor:
 
 
 def pool_index(crops: Crops, n_targets: int) -> Tensor:
-    """``(n,)`` where each crop's image stands in ``pool``."""
+    """``(n,)`` index of each crop's image in ``pool``."""
     return crops.image + crops.label * n_targets
 
 
 def crop(images: Tensor, image: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
-    """Cut n patches in one gather: ``(N, H, W, 3)`` -> ``(n, 3, size, size)`` of the same dtype, channels last in memory.
+    """Crop n patches in one gather: ``(N, H, W, 3)`` -> ``(n, 3, size, size)`` of the same dtype, channels last in memory.
 
     >>> images = torch.arange(2 * 4 * 4 * 3, dtype=torch.uint8).view(2, 4, 4, 3)
     >>> patch = crop(images, torch.tensor([1]), torch.tensor([2]), torch.tensor([0]), 2)
@@ -198,7 +198,7 @@ def crop(images: Tensor, image: Tensor, top: Tensor, left: Tensor, size: int) ->
 
 
 def box_share(masks: Tensor, image: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
-    """``(n,)`` float32 share of True in each box, by four look-ups in the integral image of ``masks`` ``(N, H, W)``."""
+    """``(n,)`` float32 share of True in each box, with four look-ups in the integral image of ``masks`` ``(N, H, W)``."""
     integral = torch.nn.functional.pad(
         masks.to(torch.int32).cumsum(1, dtype=torch.int32).cumsum(2, dtype=torch.int32), (1, 0, 1, 0)
     )
@@ -210,11 +210,11 @@ def box_share(masks: Tensor, image: Tensor, top: Tensor, left: Tensor, size: int
 
 
 def check_patch(size: int, height: int, width: int) -> None:
-    """InputError where a patch of ``size`` does not fit into an image of ``height`` x ``width``."""
+    """InputError if a patch of ``size`` does not fit into an image of ``height`` x ``width``."""
     if not 1 <= size <= min(height, width):
         raise InputError(f"patch {size}: does not fit into images of {width}x{height} pixels")
 
 
 def as_generator(generator: torch.Generator | int) -> torch.Generator:
-    """A generator from a seed; a generator is passed through."""
+    """A generator from a seed; a generator is returned as it is."""
     return generator if isinstance(generator, torch.Generator) else torch.Generator().manual_seed(generator)

@@ -1,7 +1,7 @@
 """One ``Run`` holds every parameter of a measurement. Its defaults are the paper's protocol, with the tiny network.
 
-Its parameters come in four groups: ``Pictures``, ``Training``, ``Maps`` and ``Machine``. A list of parameters is nowhere
-written down a second time; ask the group for it, ``names(Training)``.
+Its parameters come in four groups: ``Pictures``, ``Training``, ``Maps`` and ``Machine``. No list of them is written down a
+second time: ``names(Training)`` gives it.
 """
 
 from dataclasses import asdict, dataclass, fields, replace
@@ -10,14 +10,14 @@ from typing import NamedTuple
 from bgnb.files import InputError, choose, within
 
 NETWORKS = ("tiny", "vgg16", "vgg16_bn", "resnet50")
-SMALLEST_PATCH = 16  # pixels; the networks need that many
+SMALLEST_PATCH = 16  # pixels; the networks need at least this many
 OVERLAPS = ("average", "add")
 SCHEDULES = ("constant", "one-cycle")
 PARTS = ("all", "reporting", "development")  # of every folder of photographs
 
 
 class Unit(NamedTuple):
-    """What a method trains on, and how much of it makes an update (paper, Sec. 4.1)."""
+    """What a method trains on, and how much of it goes into an update (paper, Sec. 4.1)."""
 
     unit: str  # "patches" or "images"
     batch: int
@@ -31,13 +31,13 @@ METHODS = {
     "cutmix": Unit("images", 64),
 }
 
-LIMITS = {  # parameter -> lowest and highest value; what lies beyond is a slip, and would end in something less clear
+LIMITS = {  # parameter -> lowest and highest value; anything outside is a slip that would fail later, and less clearly
     "size": (16, 4096), "images": (2, 10**6), "camouflage": (0, 1), "patch": (SMALLEST_PATCH, 4096), "ratio": (1e-3, 1e3),
     "background_weight": (1e-6, 1e6), "per_image": (1, 10**5), "epochs": (1, 10**6), "batch": (2, 10**6), "lr": (1e-9, 1e9),
     "seed": (0, 2**62), "momentum": (0, 1), "weight_decay": (0, 1),
 }  # fmt: skip
 
-# What the paper leaves open (docs/protocol.md, rows 2, 6 and 7): our reading, and the paper's letter.
+# What the paper leaves open (docs/protocol.md, rows 2, 6 and 7): our reading, and the letter of the text.
 PRESETS = {
     "recommended": dict(overlap="average", redraw=True, momentum=0.9, weight_decay=1e-4),
     "literal": dict(overlap="add", redraw=False, momentum=0.0, weight_decay=0.0),
@@ -49,23 +49,23 @@ class Pictures:
     """What decides the pictures, together with the seed."""
 
     source: str = "scenes"
-    """"scenes" (drawn by code) or a folder with targets/<class>, backgrounds/<scene> and perhaps masks/<class>"""
+    """"scenes" (drawn by code) or a folder with targets/<class>, backgrounds/<scene> and, optionally, masks/<class>"""
     target: str = "cat"
-    """class of animal, a folder in targets/"""
+    """class of animal: a folder in targets/"""
     scene: str = "forest"
-    """kind of background, a folder in backgrounds/"""
+    """kind of background: a folder in backgrounds/"""
     compose: bool = False
-    """paste masked cut-outs of the target on half of the scene's photos, as the paper did"""
+    """paste cut-outs of the target onto half of the scene's photos, as the paper did; needs masks"""
     size: int = 256
     """side of the pictures in pixels"""
     images: int | None = None
-    """target images, and background images; None: all there are"""
+    """number of target images and of background images; None: all there are"""
     part: str = "all"
-    """photographs only: all; reporting, two thirds of every folder; development, the other third"""
+    """photographs only: all; reporting (two thirds of every folder); development (the other third)"""
     camouflage: float = 0
-    """drawn scenes only: how far the coat moves to the scene, 0 ... 1"""
+    """drawn scenes only: how far the coat blends into the scene, 0 ... 1"""
     seam_control: bool = False
-    """drawn scenes only: paste animal-shaped pieces of background into the background pictures, too"""
+    """drawn scenes only: also paste animal-shaped pieces of background into the background pictures"""
 
 
 @dataclass(frozen=True)
@@ -73,43 +73,43 @@ class Training:
     """What decides the trained network, given the pictures."""
 
     patch: int = 48
-    """side of a patch and of a window in pixels"""
+    """side of a patch and of a window, in pixels"""
     ratio: float = 1
-    """background patches for each target patch: the paper's BGx1, x2, x4"""
+    """background patches for each target patch: the paper's BGx1, BGx2, BGx4"""
     background_weight: float = 1
     """weight of a background patch in the loss, on top of the ratio"""
     per_image: int = 8
-    """patches cut from every target image in an epoch"""
+    """patches cropped from every target image in an epoch"""
     net: str = "tiny"
     """tiny, vgg16, vgg16_bn or resnet50"""
     weights: str | None = None
-    """None: from scratch; a torchvision name; or a .safetensors file"""
+    """None: train from scratch; otherwise a torchvision name or a .safetensors file"""
     method: str = "background"
     """background: background learning, on patches; cam, adl, has, cutmix: on whole images"""
     epochs: int = 150
     """passes over the images"""
     equal_updates: bool = False
-    """train BGxk only as long as BGx1: fewer epochs, as many updates (to the nearest epoch)"""
+    """give BGxk only as many updates as BGx1: fewer epochs (to the nearest epoch)"""
     batch: int | None = None
-    """patches or whole images in an update; None: 512 patches or 64 images, equally many updates an epoch"""
+    """patches or whole images in an update; None: 512 patches or 64 images, the same number of updates an epoch"""
     lr: float = 0.01
-    """learning rate; of a one-cycle schedule the highest"""
+    """learning rate; with a one-cycle schedule, its highest"""
     schedule: str = "constant"
-    """learning rate over the updates: constant; one-cycle, up and down once"""
+    """learning rate over the updates: constant; one-cycle (up and down once)"""
     weight_average: bool = False
-    """take the running mean of the weights over the epochs in place of the last update's"""
+    """use the running mean of the weights over the epochs, not the weights after the last update"""
     seed: int = 0
     """decides everything random: pictures, weights, patches, order"""
     preset: str = "recommended"
-    """reading of what the paper leaves open: recommended or literal; it decides the next three and overlap"""
+    """how to read what the paper leaves open: recommended or literal; it decides the next three and overlap"""
     redraw: bool | None = None
-    """draw patches anew in every epoch, or once; None: as the preset says"""
+    """draw new patches in every epoch, or only once; None: as the preset says"""
     momentum: float | None = None
     """momentum of SGD; None: as the preset says"""
     weight_decay: float | None = None
     """weight decay of SGD; None: as the preset says"""
     precision: str = "auto"
-    """auto: bf16 where the device gains from it; fp32; bf16"""
+    """auto (bf16 if the device is faster with it); fp32; bf16"""
 
 
 @dataclass(frozen=True)
@@ -119,12 +119,12 @@ class Maps:
     stride: int = 8
     """pixels from one window to the next"""
     overlap: str | None = None
-    """windows over a pixel: average or add; None: as the preset says"""
+    """what to do with windows that overlap: average or add; None: as the preset says"""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What names the machine, and no number should depend on it beyond rounding."""
+    """Where the run computes. No number should depend on it beyond rounding."""
 
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps"""
@@ -134,7 +134,7 @@ class Machine:
 class Run(Machine, Maps, Training, Pictures):
     """All parameters of one training and its evaluation. What the preset or the method decides stays None until ``resolved``.
 
-    Raises InputError, naming the parameter, for a value that cannot be.
+    Raises InputError, naming the parameter, for an impossible value.
 
     >>> Run(preset="literal").overlap, Run(preset="literal").resolved().overlap
     (None, 'add')
@@ -163,7 +163,7 @@ class Run(Machine, Maps, Training, Pictures):
             raise InputError(f"stride {self.stride}: must lie in 1 ... {self.patch} (the patch), else windows leave gaps")
 
     def resolved(self) -> "Run":
-        """The same run, with what the preset and the method decide filled in: what was computed, in full.
+        """The same run, with everything filled in that the preset and the method decide.
 
         >>> run = Run(momentum=0.5).resolved()
         >>> run.momentum, run.weight_decay, run.batch, run == run.resolved()
@@ -174,16 +174,16 @@ class Run(Machine, Maps, Training, Pictures):
 
     @property
     def epochs_run(self) -> int:
-        """Epochs that are really trained: fewer than ``epochs`` for BGxk at equal updates (docs/protocol.md, row 9)."""
+        """Epochs that are really trained: fewer than ``epochs`` for BGxk with equal updates (docs/protocol.md, row 9)."""
         return max(1, round(self.epochs * 2 / (1 + self.ratio))) if self.equal_updates else self.epochs
 
     @property
     def image_level(self) -> bool:
-        """Whether the method trains on whole images; the patch then plays no part."""
+        """Whether the method trains on whole images. The patch then has no effect."""
         return METHODS[self.method].unit == "images"
 
     def load_arguments(self) -> dict:
-        """What ``bgnb.load`` takes: ``Pictures`` and the seed. Dials of the drawn scenes only where they are turned."""
+        """What ``bgnb.load`` takes: ``Pictures`` and the seed. Dials of the drawn scenes are left out if nobody turned them."""
         values = values_of(self, Pictures)
         dials = {name: values.pop(name) for name in ("camouflage", "seam_control")}
         return values | {"seed": self.seed} | {name: value for name, value in dials.items() if value}
@@ -208,7 +208,7 @@ def values_of(run: Run, group: type) -> dict:
 
 
 def check_network(net: str, patch: int) -> None:
-    """InputError for an unknown network or a patch that it cannot take."""
+    """InputError for an unknown network or for a patch that is too small."""
     choose("net", net, NETWORKS)
     if patch < SMALLEST_PATCH:
         raise InputError(f"patch {patch}: the networks need at least {SMALLEST_PATCH} pixels")

@@ -1,4 +1,4 @@
-"""Training: one loop. The pictures stay on the device as bytes, patches are cut there, and nothing waits inside an epoch."""
+"""The training loop. Pictures stay on the device as bytes, patches are cropped there, and nothing waits inside an epoch."""
 
 import json
 import math
@@ -22,7 +22,7 @@ from bgnb.networks import Network, build
 from bgnb.patches import crop, draw_crops, pool, pool_index
 from bgnb.settings import METHODS, Run, Training, names, values_of
 
-KEPT = 0.8  # share of the running mean of the weights that an epoch keeps
+KEPT = 0.8  # share of the running mean of the weights that each epoch keeps
 VERSION = 1  # raise it when the same run should give another network
 
 
@@ -35,26 +35,28 @@ def fit(
     on_epoch: Callable[[int, Network, float], None] | None = None,
     method: Method | None = None,
 ) -> Network:
-    """Train a classifier by ``run.method`` (background learning: paper, Sec. 3, 4.1): binary cross-entropy and SGD.
+    """Train a classifier by ``run.method`` (background learning: paper, Sec. 3, 4.1) with binary cross-entropy and SGD.
 
     Args:
-        imageset: the pictures; masks are not looked at.
-        run: every parameter, see ``Run``.
-        checkpoint: a file that is renewed every ``every`` epochs, and from which a later call with the same run goes on,
-            to the same result bit for bit (on the same machine). A run with more epochs goes on where a shorter one ended.
-        progress: a bar with the epoch's loss and the time left.
-        on_epoch: called after every epoch with its number (from 1), the network that training would give if it ended there,
-            and the mean loss.
-        method: the method with other settings than its own defaults, ``ADL(placement="reference")`` say.
+        imageset: the pictures. Masks are not used, except by ``method=TrueLabels()``.
+        run: all parameters, see ``Run``.
+        checkpoint: a file that is rewritten every ``every`` epochs. A later call with the same run goes on from it, to the
+            same result bit for bit (on the same machine). With a constant rate, a run with more epochs goes on where a
+            shorter one ended.
+        every: epochs from one checkpoint to the next.
+        progress: show a bar with the epoch's loss and the time left.
+        on_epoch: called after every epoch with its number (from 1), the network that training would return if it ended
+            there, and the mean loss.
+        method: the method with settings other than its defaults, ``ADL(placement="reference")`` say.
 
     Returns:
-        The network in evaluation mode on ``run.device``; ``.losses`` holds the mean loss of every epoch. With
-        ``weight_average`` its weights, and the statistics of its batch norm, are a running mean in which each epoch counts 0.8
-        times as much as the next; ``.last`` is the network after the last update.
+        The network in evaluation mode on ``run.device``. ``.losses`` holds the mean loss of every epoch. With
+        ``weight_average``, its weights and batch-norm statistics are a running mean in which each epoch counts 0.8 times as
+        much as the next, and ``.last`` is the network after the last update.
 
     Raises:
         InputError: a patch larger than the pictures, or a checkpoint of another run.
-        FloatingPointError: the loss became infinite or no number.
+        FloatingPointError: the loss became infinite or NaN.
 
     >>> from bgnb import load
     >>> pictures = load(size=64, images=4, progress=False)
@@ -71,15 +73,14 @@ def fit(
     optimiser = torch.optim.SGD(
         model.parameters(), run.lr, run.momentum, weight_decay=run.weight_decay, fused=device.type in ("cpu", "cuda")
     )
-    # Made before the method hooks itself into the network: its mean has no use for that.
+    # Copied before the method adds its hooks to the network: the mean does not need them.
     mean = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(KEPT), use_buffers=True) if run.weight_average else None
     generator = torch.Generator().manual_seed(run.seed)
     images = pool(imageset.to(device))
     hooks = method.start(model, images, generator)
     pictures = key(imageset.targets, imageset.backgrounds, repr(given)) if checkpoint else ""
     losses = load_checkpoint(checkpoint, run, pictures, model, mean, optimiser, generator) if checkpoint else []
-    drawn = len(imageset.targets) * (1 if run.image_level else run.per_image)
-    updates = run.epochs_run * len(batches(drawn + max(1, round(run.ratio * drawn)), run.batch))
+    updates = count_updates(run, len(imageset.targets))
     done = len(losses) * updates // run.epochs_run
     schedule = one_cycle(optimiser, run.lr, updates, done) if run.schedule == "one-cycle" else None
     bar = progress_bar(range(len(losses), run.epochs_run), "training", progress, initial=len(losses), total=run.epochs_run)
@@ -98,8 +99,8 @@ def fit(
             schedule.step()
         return loss.detach()
 
-    # On a GPU a small network's time goes into launching its kernels one by one. (A hook in the network draws its own numbers,
-    # and a graph would keep the learning rate that it was recorded with.)
+    # On a GPU, a small network spends its time launching kernels one by one. (A hook in the network draws its own random
+    # numbers, and a graph would keep the learning rate that it was recorded with.)
     step = graphed(update) if device.type == "cuda" and not hooks and not schedule else update
     for epoch in bar:
         size, per_image = (min(imageset.size), 1) if run.image_level else (run.patch, run.per_image)
@@ -133,7 +134,7 @@ def fit(
 
 
 def batches(n: int, batch: int) -> list[slice]:
-    """``n`` crops in batches; a last one of a single crop, which batch norm cannot take, joins the one before.
+    """``n`` crops in batches. A last batch of one crop, which batch norm cannot take, joins the batch before it.
 
     >>> [(part.start, part.stop) for part in batches(9, 4)]
     [(0, 4), (4, 9)]
@@ -144,19 +145,30 @@ def batches(n: int, batch: int) -> list[slice]:
     return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], n], strict=True)]
 
 
+def count_updates(run: Run, targets: int) -> int:
+    """The updates of a whole training on so many target images.
+
+    >>> count_updates(Run(epochs=2, per_image=8, batch=16), targets=10)  # 80 target and 80 background patches an epoch
+    20
+    """
+    run = run.resolved()
+    drawn = targets * (1 if run.image_level else run.per_image)
+    return run.epochs_run * len(batches(drawn + max(1, round(run.ratio * drawn)), run.batch))
+
+
 def averaged(mean: AveragedModel | None, last: Network) -> Network:
-    """The network whose weights are the mean, with the last one as its ``.last``; the last one itself where there is no mean."""
+    """The network of the mean weights, with the last network as its ``.last``; without a mean, the last network itself."""
     if mean is None:
         return last
-    mean.module.__dict__["_last"] = last  # past nn.Module, which would take it for a part of the network
+    mean.module.__dict__["_last"] = last  # bypasses nn.Module, which would register it as a part of the network
     return mean.module
 
 
 def one_cycle(optimiser: torch.optim.Optimizer, highest: float, updates: int, done: int) -> OneCycleLR:
-    """Torch's one-cycle learning rate: up for 30 % of the updates, down for the rest; momentum stays; after ``done`` updates."""
+    """Torch's one-cycle learning rate after ``done`` updates: up for 30 % of all updates, then down. Momentum stays."""
     schedule = OneCycleLR(optimiser, highest, total_steps=updates + 1, cycle_momentum=False)
     schedule.last_epoch = done - 1
-    with warnings.catch_warnings():  # torch warns that no update was made before; after a checkpoint there were
+    with warnings.catch_warnings():  # torch warns that there was no update before; there was, before the checkpoint
         warnings.simplefilter("ignore", UserWarning)
         schedule.step()
     return schedule
@@ -171,7 +183,7 @@ def trained(
 ) -> Network:
     """``fit``, or the network that an earlier ``fit`` of the same pictures, run and method left in the cache folder.
 
-    ``on_epoch`` sees what it would see in ``fit``: with it, the networks of all epochs are kept, not only the last.
+    ``on_epoch`` is called as in ``fit``. With it, the networks of all epochs are kept, not only the last.
 
     >>> from bgnb import load
     >>> pictures = load(size=64, images=4, progress=False)
@@ -190,7 +202,7 @@ def trained(
         losses = json.loads(metadata["losses"])
         weights = [{n: tensors[f"{epoch}.{n}"] for n in model.state_dict()} for epoch in epochs]
         model.load_state_dict(weights[0])
-    except (InputError, KeyError, ValueError, TypeError, RuntimeError):  # not there, or not what was kept
+    except (InputError, KeyError, ValueError, TypeError, RuntimeError):  # missing, or damaged
         kept = {}
 
         def look(epoch: int, model: Network, loss: float) -> None:
@@ -200,9 +212,9 @@ def trained(
                 on_epoch(epoch, model, loss)
 
         options = dict(progress=progress, on_epoch=look, method=method)
-        # Who watches the epochs would miss those before an interruption.
+        # After an interruption, ``on_epoch`` would miss the epochs before it.
         model = fit(imageset, run, **options) if on_epoch else fit_or_go_on(imageset, run, path.with_suffix(".part"), **options)
-        with suppress(OSError):  # a full disk costs the next call its time, not this one its result
+        with suppress(OSError):  # a full disk costs the next call time, but does not cost this one its result
             save_tensors(path, kept, {"losses": json.dumps(model.losses)})
         return model
     for epoch, state in zip(epochs, weights, strict=True):
@@ -214,7 +226,7 @@ def trained(
 
 
 def fit_or_go_on(imageset: ImageSet, run: Run, checkpoint: Path, **options) -> Network:
-    """``fit`` with a checkpoint in the cache, where a killed one may have left half a training; it is gone afterwards."""
+    """``fit`` with a checkpoint in the cache, so a training that was killed goes on. Afterwards the checkpoint is removed."""
     try:
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         with only_writer(checkpoint):
@@ -225,12 +237,12 @@ def fit_or_go_on(imageset: ImageSet, run: Run, checkpoint: Path, **options) -> N
             model = fit(imageset, run, checkpoint, every=1, **options)
             checkpoint.unlink(missing_ok=True)
             return model
-    except (Busy, OSError):  # another process trains the same, or nothing can be written: it costs time, not the result
+    except (Busy, OSError):  # another process trains the same, or nothing can be written: this costs only time
         return fit(imageset, run, **options)
 
 
 def network_key(imageset: ImageSet, run: Run, method: Method | None = None) -> str:
-    """A key of all that decides what ``fit`` returns: pictures, parameters, weights file, device, precision, versions."""
+    """A key of everything that decides what ``fit`` returns: pictures, parameters, weights file, device, precision, versions."""
     device = pick_device(run.device)
     settings = values_of(run.resolved(), Training) | {"precision": str(compute_dtype(device, run.precision))}
     weights = Path(run.weights) if run.weights and Path(run.weights).exists() else None
@@ -238,7 +250,7 @@ def network_key(imageset: ImageSet, run: Run, method: Method | None = None) -> s
 
 
 def save_checkpoint(path: str | Path, run: Run, pictures: str, model, mean, optimiser, generator, losses: list[float]) -> None:
-    """Write all that training needs to go on, as safetensors; the file is replaced as a whole."""
+    """Write everything that training needs to go on, as safetensors. The file is replaced as a whole."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for number, weight in enumerate(model.parameters()):
         if (buffer := optimiser.state[weight].get("momentum_buffer")) is not None:
@@ -250,16 +262,16 @@ def save_checkpoint(path: str | Path, run: Run, pictures: str, model, mean, opti
 
 
 def load_checkpoint(path: str | Path, run: Run, pictures: str, model, mean, optimiser, generator) -> list[float]:
-    """Set everything to where the checkpoint was; the losses so far, none if there is no checkpoint yet."""
+    """Set everything to where the checkpoint was. Returns the losses so far, none if there is no checkpoint yet."""
     if not Path(path).exists():
         return []
     try:
         tensors, metadata = load_tensors(path)
         losses, other = json.loads(metadata["losses"]), json.loads(metadata["run"])
     except KeyError:
-        raise InputError(f"{path}: is no checkpoint of bgnb") from None
+        raise InputError(f"{path}: is not a checkpoint of bgnb") from None
     mine = asdict(run)
-    free = ["epochs"] if run.schedule == "constant" else []  # a constant rate does not know how long it will be needed
+    free = ["epochs"] if run.schedule == "constant" else []  # a constant rate does not depend on the number of epochs
     different = [name for name in names(Training) if name not in free and mine[name] != other.get(name)]
     different += ["pictures"] if metadata.get("pictures") != pictures else []
     if different or len(losses) > run.epochs_run:
@@ -270,7 +282,7 @@ def load_checkpoint(path: str | Path, run: Run, pictures: str, model, mean, opti
             network.load_state_dict({name.removeprefix(part): t for name, t in tensors.items() if name.startswith(part)})
     for number, weight in enumerate(model.parameters()):
         if f"momentum.{number}" in tensors:
-            like = torch.empty_like(weight)  # keeps the memory layout, on which rounding depends
+            like = torch.empty_like(weight)  # keeps the memory layout, because rounding depends on it
             optimiser.state[weight]["momentum_buffer"] = like.copy_(tensors[f"momentum.{number}"])
     generator.set_state(tensors["generator"])
     return losses

@@ -1,4 +1,4 @@
-"""Sliding windows: photos to a grid of scores, in one dense pass or window by window."""
+"""Sliding windows: from photos to score grids, in one dense pass or window by window."""
 
 import math
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from bgnb.files import InputError, choose, progress_bar
 from bgnb.networks import Network
 from bgnb.patches import check_patch, crop
 
-# Pixels that go through the network at a time. More makes a CPU slower (memory that is new to it every time), a GPU faster.
+# Pixels that go through the network at a time. More makes a CPU slower (its memory is new every time), but a GPU faster.
 CHUNK = {"cpu": 2**18, "cuda": 2**24, "mps": 2**22}
 
 
 def starts(length: int, patch: int, stride: int) -> list[int]:
-    """Where windows begin along a side: every ``stride`` pixels, and one that ends at the border.
+    """Where windows begin along a side: every ``stride`` pixels, plus one that ends at the border.
 
     >>> starts(100, 48, 20)
     [0, 20, 40, 52]
@@ -41,17 +41,18 @@ def score_windows(
     """Backgroundness of every window (paper, Sec. 3.2).
 
     Args:
-        model: maps uint8 ``(n, 3, patch, patch)`` to n logits of P(background); a Network is scored in evaluation mode.
+        model: turns uint8 ``(n, 3, patch, patch)`` into n logits of P(background). A Network is scored in evaluation mode.
         images: ``(n, 3, H, W)`` uint8, any H, W >= patch.
-        patch: side of a window. stride: pixels from one to the next, 1 ... patch; the last always reaches the border.
-        mode: "exact" takes the faster of the two ways that is exact for this network; "windows" scores each window by
-            itself; "dense" slides the network over the photo in one pass, for networks without padding only.
-        precision: "fp32"; "bf16"; or "auto", bf16 where the device gains from it.
-        progress: a bar.
+        patch: side of a window, in pixels.
+        stride: pixels from one window to the next, 1 ... patch. The last window always reaches the border.
+        mode: "exact" takes the fastest way that is exact for this network; "windows" scores each window separately;
+            "dense" slides the network over the photo in one pass, only for networks without padding.
+        precision: "fp32"; "bf16"; or "auto" (bf16 if the device is faster with it).
+        progress: show a bar.
 
     Returns:
-        ``(n, rows, columns)`` float32 in [0, 1], rows = len(starts(H, patch, stride)). Beside it, memory is needed only for
-        a chunk of windows, however large the images are.
+        ``(n, rows, columns)`` float32 in [0, 1], rows = len(starts(H, patch, stride)). Besides it, only a chunk of windows
+        needs memory, however large the images are.
 
     Raises:
         InputError: a patch that does not fit, a stride of 0, an unknown mode, "dense" where it is not exact.
@@ -80,9 +81,9 @@ def score_windows(
 def window_by_window(
     model, images: Tensor, patch: int, rows: list[int], columns: list[int], chunk: int, progress: bool
 ) -> Tensor:
-    """Logits ``(n, rows, columns)``: every window is cut out and goes through the network.
+    """Logits ``(n, rows, columns)``: every window is cropped and goes through the network.
 
-    Photos are normalised before they are cut, not window by window: a pixel lies in many windows.
+    Photos are normalised before windows are cropped, because a pixel lies in many windows.
     """
     n, each = len(images), len(rows) * len(columns)
     corners = torch.cartesian_prod(torch.tensor(rows), torch.tensor(columns)).view(-1, 2).to(images.device)
@@ -101,13 +102,13 @@ def window_by_window(
 def dense(model: Network, images: Tensor, patch: int, rows: list[int], columns: list[int], chunk: int, progress: bool) -> Tensor:
     """Logits ``(n, rows, columns)`` from passes over whole stretches of the photos.
 
-    Without padding, a network sees each place of a photo as it would see it in a window by itself, if its poolings fall on
-    the same pixels. They do for windows that lie a multiple of ``model.step`` apart; so windows are taken together by
-    their remainder, each such group in a pass of its own ("shift and stitch"). A window larger than the receptive
-    field is the mean over ``side`` x ``side`` places.
+    Without padding, a network sees each place of a photo as it would in a separate window, if its poolings fall on the same
+    pixels. They do for windows that lie a multiple of ``model.step`` apart. So windows are grouped by their remainder, and
+    each group gets its own pass ("shift and stitch"). A window larger than the receptive field is the mean over ``side`` x
+    ``side`` places.
     """
     side = model.logit_map(images[:1, :, :patch, :patch]).shape[-1]
-    reach = max(math.isqrt(chunk), 2 * patch)  # pixels a stretch may be high and wide
+    reach = max(math.isqrt(chunk), 2 * patch)  # the most pixels that a stretch is high and wide
     stretches = list(product(grouped(rows, model.step, reach - patch), grouped(columns, model.step, reach - patch)))
     logits = torch.empty(len(images), len(rows), len(columns), device=images.device)
     for down, right in progress_bar(stretches, "windows", progress):
@@ -126,7 +127,7 @@ def dense(model: Network, images: Tensor, patch: int, rows: list[int], columns: 
 
 
 def grouped(places: list[int], step: int, reach: int) -> list[list[tuple[int, int]]]:
-    """``(index, place)`` in groups: equal remainder by ``step``, and no more than ``reach`` from first to last.
+    """``(index, place)`` in groups: the same remainder by ``step``, and at most ``reach`` from first to last.
 
     >>> grouped([0, 4, 8, 9], step=4, reach=6)
     [[(0, 0), (1, 4)], [(2, 8)], [(3, 9)]]

@@ -1,4 +1,4 @@
-"""Pictures in one shape, wherever they come from: ``load`` gives an ``ImageSet``."""
+"""Pictures in one form, wherever they come from: ``load`` returns an ``ImageSet``."""
 
 import json
 from collections.abc import Callable
@@ -38,22 +38,23 @@ def load(
         source: ``"scenes"`` (drawn by code, no files needed); a folder with ``targets/<class>/``,
             ``backgrounds/<scene>/`` and, optionally, ``masks/<class>/NAME.png`` (> 127 = target); or ``"public:pets+places"``
             or ``"public:voc+places"``, composites of public data sets, see ``bgnb.data.public``.
-        target: the class of animal. scene: the kind of background.
-        size: height and width of the result in pixels; photos are scaled by their short side and cut to the central square.
-        images: how many target images and background images; None = all there are (240 for ``"scenes"``).
-            Fewer than all are drawn by ``seed``.
-        seed: decides everything random: which photos, what is pasted where.
-        compose: make the paper's data set from photos with masks: a cut-out of the target is pasted on one half of the
-            scene's photos, the other half are the background images (paper, Sec. 4.1).
-        part: of photographs, "all"; or a fixed part of every folder: "reporting", two thirds, which results are measured on;
-            "development", the other third, on which settings are chosen.
+        target: the class of animal.
+        scene: the kind of background.
+        size: height and width of the result in pixels. Photos are scaled by their short side; the central square is used.
+        images: number of target images and of background images; None: all there are (240 for ``"scenes"``).
+            If fewer than all, ``seed`` chooses them.
+        seed: decides everything random: which photos are used, and what is pasted where.
+        compose: make the paper's data set from photos with masks (paper, Sec. 4.1): cut-outs of the target are pasted onto
+            one half of the scene's photos; the other half are the background images.
+        part: for photographs: "all", or a fixed part of every folder: "reporting" (two thirds, to measure results on) or
+            "development" (the other third, to choose settings on).
         progress: show a bar.
-        root: where the files of the public sets lie; None: where the environment variable BGNB_PUBLIC points.
-        download: let torchvision fetch public sets that are not there: some GB. Nothing else ever downloads.
+        root: folder with the files of the public sets; None: the one that the environment variable BGNB_PUBLIC names.
+        download: let torchvision fetch missing public sets: some GB. Nothing else is ever downloaded.
         dials: options of the drawn scenes, see ``bgnb.scenes``; ``first=10_000`` gives held-out pictures.
 
     Returns:
-        An ImageSet with ``(T, 3, size, size)`` targets. The second call with the same photos and arguments reads a cache.
+        An ImageSet with ``(T, 3, size, size)`` targets. A second call with the same photos and arguments reads a cache.
 
     Raises:
         InputError: a missing or empty folder, a broken picture, a mask that does not fit, fewer than two backgrounds, ...
@@ -68,10 +69,10 @@ def load(
         raise InputError(f"images {images}: at least 2 target and 2 background images are needed")
     settings = dict(target=target, scene=scene, size=size, images=images, seed=seed)
     if part != "all" and (str(source) == "scenes" or str(source).startswith("public:")):
-        raise InputError(f"part {part}: only folders of photographs are split; new drawn scenes are first=10_000")
+        raise InputError(f"part {part}: only folders of photographs are split; for new drawn scenes use first=10_000")
     if str(source) == "scenes":
         if compose:
-            raise InputError("compose: the drawn scenes are composed already; it is for a folder of photos with masks")
+            raise InputError("compose: the drawn scenes are composites already; use it with a folder of photos and masks")
         settings.update(dials, images=images or 240)
         return cached(key("scenes", settings), lambda: drawn(*scenes.make(**settings, progress=progress)))
     if str(source).startswith("public:"):
@@ -87,11 +88,11 @@ def load(
 
 
 def public_set(source: str, root, download: bool, dials: dict, settings: dict, progress: bool) -> ImageSet:
-    """Composites of public data sets; ``compose`` or not, for that is what they are."""
+    """Composites of public data sets, whatever ``compose`` says: that is what they are."""
     if dials:
         raise InputError(f"{next(iter(dials))}: a dial of the drawn scenes, not of {source}")
     parts = public.open_set(source, settings["target"], settings["scene"], root, download)
-    # Their contents are published, and too many to read: names and sizes tell them apart.
+    # Their contents are published and too large to read: names and sizes tell them apart.
     files = [[(file.name, file.stat().st_size) for file in files] for files, _ in parts]
     return cached(key(source, settings, files), lambda: composites.composites(*parts, **settings, progress=progress))
 
@@ -103,9 +104,9 @@ def drawn(targets: np.ndarray, masks: np.ndarray, backgrounds: np.ndarray) -> Im
 
 
 def cached(name: str, make: Callable[[], ImageSet]) -> ImageSet:
-    """What ``make`` returns, kept in the cache folder under ``name``, a ``key`` of all that decides it.
+    """What ``make`` returns, kept in the cache folder under ``name``, a ``key`` of everything that decides it.
 
-    A cache that cannot be written or read costs time, never the result.
+    A cache that cannot be written or read costs only time.
     """
     path = cache_folder() / "pictures" / f"{CACHE_VERSION}-{name}.safetensors"
     try:

@@ -1,4 +1,4 @@
-"""The paper's data set from photos with masks: cut-outs of the target pasted on half of a scene's photos."""
+"""The paper's data set from photos with masks: cut-outs of the target pasted onto half of a scene's photos."""
 
 from pathlib import Path
 
@@ -9,26 +9,27 @@ from PIL import Image, ImageFilter, ImageOps
 from bgnb.data.images import ImageSet, gather, read_mask, read_photo, square
 from bgnb.files import InputError
 
-AREA = (0.15, 0.35)  # share of the picture that the target covers, drawn evenly
+AREA = (0.15, 0.35)  # share of the picture that the target covers, drawn uniformly
 EDGE = 0.004  # softness of the mask's edge: radius of its blur as a share of the picture's side
 
 
 def cut_out(photo: Image.Image, mask: Image.Image) -> Image.Image:
-    """The target alone, cut to its bounding box: RGBA, alpha = mask."""
+    """The target alone, as large as its bounding box: RGBA, alpha = mask."""
     photo = photo.copy()
     photo.putalpha(mask)
     return photo.crop(mask.getbbox())
 
 
 def paste(scene: Image.Image, target: Image.Image, rng: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
-    """Paste a cut-out at a random place, scale and mirror, wholly inside the picture.
+    """Paste a cut-out at a random place and scale, mirrored or not, wholly inside the picture.
 
     Args:
-        scene: square RGB picture. target: RGBA cut-out, larger or smaller than the scene.
-        rng: draws the area share from ``AREA``, the mirror image, and the place.
+        scene: square RGB picture.
+        target: RGBA cut-out, larger or smaller than the scene.
+        rng: draws the share of the area from ``AREA``, whether to mirror, and the place.
 
     Returns:
-        The composite and its mask ``(H, W)`` bool. A long thin target that would not fit at its area is made to fit.
+        The composite and its mask ``(H, W)`` bool. A target too long and thin for its share of the area is made to fit.
 
     >>> scene, target = Image.new("RGB", (100, 100)), Image.new("RGBA", (30, 30), "white")
     >>> picture, mask = paste(scene, target, np.random.default_rng(0))
@@ -54,7 +55,7 @@ def paste(scene: Image.Image, target: Image.Image, rng: np.random.Generator) -> 
 
 
 def image_set(listing: dict[str, list[Path]], **settings) -> ImageSet:
-    """Composites of a folder's photos, see ``composites`` for the settings."""
+    """Composites of a folder's photos; see ``composites`` for the settings."""
 
     def target(index: int) -> Image.Image:
         photo = read_photo(listing["targets"][index])
@@ -65,10 +66,10 @@ def image_set(listing: dict[str, list[Path]], **settings) -> ImageSet:
 
 
 def composites(targets, places, *, size: int, images: int | None, seed: int, progress: bool, scene: str, **_) -> ImageSet:
-    """Composites on one half of the scene's photos, the other half as backgrounds; no photo serves on both sides.
+    """Composites on one half of the scene's photos, with the other half as background images; no photo is in both.
 
-    ``targets`` and ``places`` are each a list of files, which give the names, and what reads the i-th of them: an RGBA cut-out,
-    an RGB photo. InputError where there are too few photos of the scene.
+    ``targets`` and ``places`` are each a list of files, which give the names, and a function that reads the i-th of them: an
+    RGBA cut-out, an RGB photo. InputError if there are too few photos of the scene.
     """
     (target_files, read_target), (place_files, read_place) = targets, places
     if not target_files:

@@ -1,6 +1,6 @@
-"""Pictures in one shape, and photos on disk.
+"""Pictures in one form, and photos on disk.
 
-They lie in ``targets/<class>/NAME.jpg``, ``masks/<class>/NAME.png`` (optional) and ``backgrounds/<scene>/*``.
+Photos lie in ``targets/<class>/NAME.jpg``, ``masks/<class>/NAME.png`` (optional) and ``backgrounds/<scene>/*``.
 """
 
 import os
@@ -16,19 +16,19 @@ from torch import Tensor
 
 from bgnb.files import InputError, progress_bar
 
-MOST_PIXELS, LONGEST = 100 * 10**6, 50  # of a picture: enough for any camera; more would take gigabytes
+MOST_PIXELS, LONGEST = 100 * 10**6, 50  # of a picture: enough for any camera; more would need gigabytes
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Target images, where the target is in them if that is known, and background images.
+    """Target images, their masks if they are known, and background images.
 
     Attributes:
-        targets: ``(T, 3, H, W)`` uint8, every one shows the target somewhere.
-        masks: ``(T, H, W)`` bool, True on the target; None where nobody drew them. Used to evaluate, never to train.
-        backgrounds: ``(B, 3, H, W)`` uint8, none shows the target.
-        names: what the T target images are called, for messages and file names.
+        targets: ``(T, 3, H, W)`` uint8. Each shows the target somewhere.
+        masks: ``(T, H, W)`` bool, True on the target; None if nobody drew them. Used to evaluate, never to train.
+        backgrounds: ``(B, 3, H, W)`` uint8. None of them shows the target.
+        names: names of the T target images, for messages and files.
     """
 
     targets: Tensor
@@ -48,7 +48,7 @@ class ImageSet:
 
 
 def photo_files(folder: Path, recursive: bool = False) -> list[Path]:
-    """All photos in a folder, sorted by name; InputError if the folder is missing or holds none."""
+    """All photos in a folder, sorted by name. InputError if the folder is missing or holds none."""
     if not folder.is_dir():
         beside = sorted(p.name for p in folder.parent.iterdir() if p.is_dir()) if folder.parent.is_dir() else []
         raise InputError(f"{folder}: no such folder" + (f"; there is {', '.join(beside)}" if beside else ""))
@@ -56,7 +56,7 @@ def photo_files(folder: Path, recursive: bool = False) -> list[Path]:
     found = sorted(p for p in files if p.suffix.lower() in SUFFIXES and p.is_file() and not p.name.startswith("."))
     for file in found:
         if any("\ud800" <= letter <= "\udfff" for letter in str(file)):
-            raise InputError(f"{str(file)!a}: the file's name holds bytes that are no text (UTF-8); rename it")
+            raise InputError(f"{str(file)!a}: the file's name is not valid UTF-8; rename it")
     if not found:
         raise InputError(f"{folder}: holds no photo ({', '.join(s[1:] for s in SUFFIXES)})")
     return found
@@ -67,7 +67,7 @@ def list_photos(
 ) -> dict[str, list[Path]]:
     """The files of one target and one scene: ``{"targets": [...], "masks": [...] (may be empty), "backgrounds": [...]}``.
 
-    ``part`` "development" takes every third photo of each folder, in the order of their names, "reporting" all others.
+    ``part`` "development" takes every third photo of each folder, in order of their names; "reporting" takes all others.
     """
     source = Path(source)
     if not source.is_dir():
@@ -86,7 +86,7 @@ def list_photos(
 
 
 def read_photo(path: str | Path, mode: str = "RGB") -> Image.Image:
-    """One picture, upright (EXIF) and in ``mode``; InputError if it is truncated, empty or no picture at all.
+    """One picture, upright (EXIF) and in ``mode``. InputError if it is truncated, empty or not a picture.
 
     Transparent pixels become white.
     """
@@ -102,7 +102,7 @@ def read_photo(path: str | Path, mode: str = "RGB") -> Image.Image:
             if max(width, height) > LONGEST * min(width, height):
                 raise InputError(f"{path}: a strip of {width}x{height} pixels, longer than 1:{LONGEST}; cut it into pieces first")
             picture = ImageOps.exif_transpose(picture)
-            if picture.mode.startswith("I;16"):  # grey in 16 bits, which Pillow would clip to 8
+            if picture.mode.startswith("I;16"):  # 16-bit grey, which Pillow would clip to 8 bits
                 picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
             if mode == "RGB" and (picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info):
                 picture = picture.convert("RGBA")
@@ -119,7 +119,7 @@ def read_photo(path: str | Path, mode: str = "RGB") -> Image.Image:
 
 
 def read_mask(path: str | Path, photo: Image.Image) -> Image.Image:
-    """The mask of a photo: "L", 0 or 255; InputError if it is of another size than the photo, or empty."""
+    """The mask of a photo: "L", 0 or 255. InputError if it is empty or its size is not that of the photo."""
     mask = read_photo(path, "L").point(lambda value: 255 * (value > 127))
     if mask.size != photo.size:
         raise InputError(f"{path}: the mask is {mask.width}x{mask.height}, its photo {photo.width}x{photo.height}")
@@ -129,7 +129,7 @@ def read_mask(path: str | Path, photo: Image.Image) -> Image.Image:
 
 
 def square(picture: Image.Image, size: int) -> Image.Image:
-    """The central square, ``size`` pixels a side: nothing is stretched, the long side loses its ends."""
+    """The central square, ``size`` pixels a side. Nothing is stretched; the long side loses its ends."""
     return ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
 
 
@@ -140,7 +140,7 @@ def in_threads(function: Callable, items: Sequence, title: str, progress: bool) 
 
 
 def pick(count: int, wanted: int | None, rng: np.random.Generator, what: str) -> np.ndarray:
-    """``wanted`` of ``count`` indices at random, in order; all for None; InputError where there are too few."""
+    """``wanted`` of ``count`` indices, drawn at random, in order; None: all. InputError if there are too few."""
     if wanted is None or wanted == count:
         return np.arange(count)
     if wanted > count:
@@ -149,7 +149,7 @@ def pick(count: int, wanted: int | None, rng: np.random.Generator, what: str) ->
 
 
 def gather(count: int, size: int, read: Callable[[int], Image.Image], title: str, progress: bool) -> Tensor:
-    """``(count, 3, size, size)`` uint8 of what ``read`` gives for 0, 1 ...: RGB pictures, put where they belong at once."""
+    """``(count, 3, size, size)`` uint8 of the RGB pictures that ``read`` returns for 0, 1 ..., each put into place at once."""
     pictures = torch.empty(count, 3, size, size, dtype=torch.uint8)
 
     def put(index: int) -> None:
@@ -160,7 +160,7 @@ def gather(count: int, size: int, read: Callable[[int], Image.Image], title: str
 
 
 def stack(pictures: list[Image.Image]) -> Tensor:
-    """``(n, 3, H, W)`` uint8 of RGB pictures of one size."""
+    """``(n, 3, H, W)`` uint8 of RGB pictures of the same size."""
     return torch.from_numpy(np.stack([np.asarray(p) for p in pictures])).permute(0, 3, 1, 2).contiguous()
 
 

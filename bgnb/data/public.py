@@ -1,9 +1,9 @@
 """The paper's data set from public parts: ``"public:pets+places"`` and ``"public:voc+places"``.
 
-Animals are cut out of Oxford-IIIT Pet (cat, dog) or of PASCAL VOC 2012 (cat, dog, horse, bird) by their published masks,
-places are photos of Places365; all are read with torchvision's own classes. ``root`` holds them as torchvision lays them
-out: ``oxford-iiit-pet/``, ``VOCdevkit/VOC2012/`` and ``places365/`` (the root of ``Places365``). Nothing is downloaded
-unless ``download=True``.
+Animals are cut out of Oxford-IIIT Pet (cat, dog) or PASCAL VOC 2012 (cat, dog, horse, bird) with the published masks. Places
+are photos of Places365. torchvision's own classes read them all. ``root`` holds them as torchvision lays them out:
+``oxford-iiit-pet/``, ``VOCdevkit/VOC2012/`` and ``places365/`` (the root of ``Places365``). Nothing is downloaded unless
+``download=True``.
 """
 
 import os
@@ -24,16 +24,16 @@ PLACES = {
 }
 PETS = {"cat": 0, "dog": 1}  # torchvision's binary category
 VOC = {"bird": 3, "cat": 8, "dog": 12, "horse": 13}  # values of the class masks
-SMALLEST = 0.05  # share of its photo: a smaller animal would be enlarged beyond its sharpness
+SMALLEST = 0.05  # share of its photo; a smaller animal would be blurred when enlarged
 
-Part = tuple[list[Path], Callable[[int], Image.Image]]  # files, for names and the cache, and what reads the i-th
+Part = tuple[list[Path], Callable[[int], Image.Image]]  # files (for names and the cache), and a function that reads the i-th
 
 
 def open_set(source: str, target: str, scene: str, root: str | Path | None, download: bool) -> tuple[Part, Part]:
     """The cut-outs of ``target`` (read as RGBA) and the photos of ``scene`` (read as RGB).
 
-    Raises InputError where ``source``, ``target`` or ``scene`` is unknown, or the files are not under ``root``; None stands
-    for the folder that the environment variable BGNB_PUBLIC names.
+    Raises InputError if ``source``, ``target`` or ``scene`` is unknown, or if the files are not under ``root``. A ``root`` of
+    None is the folder that the environment variable BGNB_PUBLIC names.
     """
     if source not in SOURCES:
         raise InputError(f"source {source!r}: the public sets are {' and '.join(SOURCES)}")
@@ -50,7 +50,7 @@ def open_set(source: str, target: str, scene: str, root: str | Path | None, down
 
 
 def found(open_: Callable, root: Path, name: str):
-    """What ``open_()`` gives; torchvision's complaint about missing files as one line."""
+    """What ``open_()`` returns. torchvision's complaint about missing files becomes one line."""
     try:
         return open_()
     except (RuntimeError, FileNotFoundError) as error:
@@ -59,7 +59,7 @@ def found(open_: Callable, root: Path, name: str):
 
 
 def pets(root: Path, target: str, download: bool) -> Part:
-    """Cats or dogs of Oxford-IIIT Pet, both splits; of its trimap (1 animal, 2 background, 3 border) the animal only."""
+    """Cats or dogs of Oxford-IIIT Pet, both splits. Only the animal of its trimap (1 animal, 2 background, 3 border) is used."""
     from torchvision.datasets import OxfordIIITPet
 
     def open_(split):
@@ -80,7 +80,7 @@ def pets(root: Path, target: str, download: bool) -> Part:
 
 
 def voc(root: Path, target: str, download: bool) -> Part:
-    """All photos of PASCAL VOC 2012's segmentation set with enough of one class; everything of that class is cut out."""
+    """All photos of PASCAL VOC 2012's segmentation set that show enough of one class. All of that class is cut out."""
     from torchvision.datasets import VOCSegmentation
 
     one = found(lambda: VOCSegmentation(root, image_set="trainval", download=download), root, "PASCAL VOC 2012")
@@ -105,7 +105,7 @@ def cut_out_class(photo: Image.Image, labels: Image.Image, value: int, file: str
 
 
 def places(root: Path, scene: str, download: bool) -> Part:
-    """Photos of a kind of place in Places365: of the training set if it is there, else of the validation set."""
+    """Photos of a kind of place in Places365: from the training set if it is there, otherwise from the validation set."""
     from torchvision.datasets import Places365
 
     splits = (("train-standard", True), ("train-standard", False), ("val", True), ("val", False))

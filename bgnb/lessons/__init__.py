@@ -1,1 +1,1 @@
-"""What lessons call (``notebook``, ``controls``, ``uploads``), and what is done with them from outside."""
+"""What lessons call (``notebook``, ``controls``, ``uploads``), and what runs, checks and serves them."""

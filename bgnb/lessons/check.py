@@ -1,4 +1,4 @@
-"""Is this machine ready for the lessons? Each finding is ok, or says what to do."""
+"""Is this machine ready for the lessons? Each finding is ok or says what to do."""
 
 import os
 import shutil
@@ -11,18 +11,18 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from bgnb.device import bf16_instructions, compute_dtype, describe, pick_device
 from bgnb.files import InputError, cache_folder
 
-ROOM = 2.0  # GB that prepared pictures and networks of all lessons fit into
+ROOM = 2.0  # GB, enough for the prepared pictures and networks of all lessons
 INSTALL = "install again: make run, or conda env update -f environment.yml"
 
 
 def findings() -> Iterator[tuple[str, str, bool]]:
-    """What was looked at, what was found or is to do, and whether it is ok; one after the other, since the last takes seconds."""
+    """What was checked, what was found or is to be done, and whether it is ok. One by one, because the last takes seconds."""
     for look in (versions, device, precision, threads, cache, kernel):
         yield look.__name__, *look()
 
 
 def versions() -> tuple[str, bool]:
-    """Python, and every package that bgnb asks for, against what it asks for."""
+    """Python and every package that bgnb requires, against the versions that it requires."""
     from packaging.requirements import Requirement
 
     if not (3, 11) <= sys.version_info < (3, 14):
@@ -38,11 +38,11 @@ def versions() -> tuple[str, bool]:
             return f"{line.name} is missing; {INSTALL}", False
         if not line.specifier.contains(have, prereleases=True):
             return f"{line.name} {have}: bgnb needs {line.specifier}; {INSTALL}", False
-    return f"Python {sys.version.split()[0]}, torch {version('torch')}, and {len(lines) - 1} more packages as bgnb asks for", True
+    return f"Python {sys.version.split()[0]}, torch {version('torch')}, and {len(lines) - 1} more packages as bgnb requires", True
 
 
 def device() -> tuple[str, bool]:
-    """The device that "auto" takes, after a small convolution on it."""
+    """The device that "auto" picks, tested with a small convolution."""
     import torch
 
     try:
@@ -55,14 +55,14 @@ def device() -> tuple[str, bool]:
 
 
 def precision() -> tuple[str, bool]:
-    """The precision that "auto" takes on that device, and why."""
+    """The precision that "auto" picks on that device, and why."""
     import torch
 
     place = pick_device("auto")
     why = bf16_instructions(place)
     if compute_dtype(place) == torch.bfloat16:
-        return f"bf16, for it has {why}", True
-    return "fp32, for it has no instructions that make bf16 faster (AMX, AVX512_BF16)", True
+        return f"bf16, because the device has {why}", True
+    return "fp32, because the device has no instructions that make bf16 faster (AMX, AVX512_BF16)", True
 
 
 def threads() -> tuple[str, bool]:
@@ -77,7 +77,7 @@ def threads() -> tuple[str, bool]:
 
 
 def cache() -> tuple[str, bool]:
-    """Where prepared pictures and trained networks are kept: writable, and with room."""
+    """Where prepared pictures and trained networks are kept: it must be writable and have room."""
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def cache() -> tuple[str, bool]:
 
 
 def kernel() -> tuple[str, bool]:
-    """The notebooks' kernel starts, and finds bgnb."""
+    """Whether the notebooks' kernel starts and finds bgnb."""
     from jupyter_client.kernelspec import NoSuchKernel
     from jupyter_client.manager import start_new_kernel
 
@@ -110,5 +110,5 @@ def kernel() -> tuple[str, bool]:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
     if reply["status"] != "ok":
-        return f"python3 is another Python, which does not know bgnb ({reply['ename']}); {remedy}", False
+        return f"python3 is another Python, without bgnb ({reply['ename']}); {remedy}", False
     return "python3 starts and imports bgnb", True

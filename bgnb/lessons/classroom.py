@@ -11,11 +11,11 @@ from pathlib import Path
 from bgnb.files import InputError, atomic_write
 
 YOUR_TURN = {"code": "# Your turn\n", "markdown": "*Your turn: write here.*"}
-IDLE = 600  # seconds after which a kernel that nobody uses is ended
+IDLE = 600  # seconds until a kernel that nobody uses is ended
 
 
 def student_copy(book: dict) -> dict:
-    """A lesson whose cells tagged ``solution`` are empty.
+    """A lesson with its cells tagged ``solution`` emptied.
 
     >>> cell = {"cell_type": "code", "metadata": {"tags": ["solution"]}, "source": ["1 + 1"], "outputs": []}
     >>> student_copy({"cells": [cell]})["cells"][0]["source"]
@@ -30,7 +30,7 @@ def student_copy(book: dict) -> dict:
 
 
 def write_copies(notebooks: str | Path, out: str | Path) -> list[Path]:
-    """Student copies of all lessons in a folder; InputError if it holds none."""
+    """Student copies of all lessons in a folder. InputError if it holds none."""
     lessons = sorted(Path(notebooks).glob("[0-9][0-9]_*.ipynb"))
     if not lessons:
         raise InputError(f"{notebooks}: holds no lesson")
@@ -41,10 +41,10 @@ def write_copies(notebooks: str | Path, out: str | Path) -> list[Path]:
 
 
 def voila_command(folder: str | Path, port: int, token: str, ip: str, preheat: list[str]) -> list[str]:
-    """How Voila is called: with a token, nothing from other servers, kernels that end when idle, some lessons made ready.
+    """The command that starts Voila: with a token, nothing from other servers, kernels that end when idle, some lessons ready.
 
     Args:
-        preheat: numbers of the lessons that are kept ready, executed, for the next visitor: ["01", "03"]. Each costs a kernel.
+        preheat: numbers of the lessons to keep executed for the next visitor: ["01", "03"]. Each costs a kernel.
     """
     others = [path.name for path in sorted(Path(folder).glob("*.ipynb")) if path.name[:2] not in preheat]
     return [
@@ -56,21 +56,21 @@ def voila_command(folder: str | Path, port: int, token: str, ip: str, preheat: l
 
 
 def environment() -> dict[str, str]:
-    """What Voila's process needs: one thread for each kernel, and where our page lies (no style sheets from elsewhere)."""
+    """What Voila's process needs: one thread for each kernel, and where our page is (no style sheets from elsewhere)."""
     found = [str(files("bgnb.lessons") / "share"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
     return {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "JUPYTER_PATH": os.pathsep.join(found)}
 
 
 def serve(folder: Path, port: int, token: str, ip: str, preheat: list[str]) -> None:
-    """Become Voila, after printing the address for the class; see ``voila_command``."""
+    """Print the address for the class, then become Voila; see ``voila_command``."""
     if ip == "127.0.0.1":
         print(f"Only this machine can see it:  http://{ip}:{port}/?token={token}", flush=True)
         print("For a class, listen to the network: bgnb classroom --serve --ip 0.0.0.0, or make class IP=0.0.0.0", flush=True)
     else:
         print(f"Give your class this address:  http://{socket.gethostname()}:{port}/?token={token}", flush=True)
-        print("It is plain HTTP: others in the network may read along. Whoever has the address can run code here.", flush=True)
+        print("It is plain HTTP: others on the network may read along. Whoever has the address can run code here.", flush=True)
     print("Stop with Ctrl-C.", flush=True)
-    # A visitor's kernel is one process with one thread, so that thirty of them share the cores fairly.
+    # Each visitor's kernel is one process with one thread, so thirty of them share the cores fairly.
     os.environ |= environment()
     command = voila_command(folder, port, token, ip, preheat)
     os.execv(command[0], command)

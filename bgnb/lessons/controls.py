@@ -9,29 +9,31 @@ from matplotlib.figure import Figure
 
 from bgnb.plots import png
 
-ERROR = "bgnb-error"  # class of the message that says what went wrong: tests look for it in saved notebooks
+ERROR = "bgnb-error"  # CSS class of the message that says what went wrong; tests look for it in saved notebooks
 
 
 class Sliders(ipywidgets.VBox):
     """Controls, a picture, and a message that is empty unless something went wrong.
 
     Attributes:
-        controls: name -> ipywidgets control. figure: the last Figure that was drawn, None before the first.
-        picture: ipywidgets.Image with that figure as PNG. message: ipywidgets.HTML.
+        controls: name -> ipywidgets control.
+        figure: the last Figure that was drawn, None before the first.
+        picture: ipywidgets.Image with that figure as PNG.
+        message: ipywidgets.HTML.
     """
 
     def __init__(self, draw: Callable[..., Figure], controls: dict[str, ipywidgets.Widget]):
         self.draw, self.controls, self.figure = draw, controls, None
         self.picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%", object_fit="contain"))
         self.message = ipywidgets.HTML()
-        # All controls stand above the picture and a picture replaces the last one at once: nothing jumps, nothing flickers.
+        # All controls are above the picture, and a new picture replaces the old one at once: nothing jumps, nothing flickers.
         super().__init__([*controls.values(), self.message, self.picture])
         for control in controls.values():
             control.observe(self.redraw, "value")
         self.redraw()
 
     def redraw(self, change: dict | None = None) -> None:
-        """Draw anew with the controls' values. Whatever goes wrong becomes one sentence, never a traceback."""
+        """Draw again with the controls' values. Any error becomes one sentence, never a traceback."""
         try:
             self.figure = self.draw(**{name: control.value for name, control in self.controls.items()})
             self.picture.value = png(self.figure)
@@ -40,8 +42,8 @@ class Sliders(ipywidgets.VBox):
             self.message.value = f'<b class="{ERROR}" style="color:#B00020">{html.escape(sentence(error))}</b>'
 
     def _repr_mimebundle_(self, **options) -> dict:
-        # A notebook's front end takes the richest of these that it can show: a live one the widget; paper, GitHub, an executed
-        # copy without its kernel the PNG. So nobody need find out whether a front end is there.
+        # A front end shows the richest of these that it can: the widget if it is live; the PNG on paper, on GitHub or in an
+        # executed copy without its kernel. So nobody needs to find out whether a front end is there.
         bundle = super()._repr_mimebundle_(**options) or {}
         values = ", ".join(f"{control.description} {control.value}" for control in self.controls.values())
         bundle["text/plain"] = f"Sliders({values})" + (f": {self.message.value}" if self.message.value else "")
@@ -54,12 +56,12 @@ def sliders(draw: Callable[..., Figure], **controls) -> Sliders:
     """A picture with a control for each argument of ``draw``.
 
     Args:
-        draw: function -> Figure; its arguments are named as the controls are.
-        controls: name -> ``(low, high, step, value)``: a slider, whole numbers if all four are; a list: a choice, its first
-            item to begin with; True or False: a box to tick; or any ipywidgets control.
+        draw: function that returns a Figure. Its arguments have the names of the controls.
+        controls: name -> ``(low, high, step, value)``: a slider, of whole numbers if all four are; a list: a choice that
+            begins with its first item; True or False: a box to tick; or any ipywidgets control.
 
     Returns:
-        Sliders, to stand last in a notebook cell.
+        Sliders, to put last in a notebook cell.
 
     >>> from matplotlib.figure import Figure
     >>> figure = sliders(lambda patch_size: Figure(figsize=(patch_size, 2)), patch_size=(1, 9, 1, 3))
@@ -71,7 +73,7 @@ def sliders(draw: Callable[..., Figure], **controls) -> Sliders:
 
 
 def control(name: str, given) -> ipywidgets.Widget:
-    """The control that ``sliders`` makes of what it was given. Sliders report when let go: drawing takes longer than a drag."""
+    """The control that ``sliders`` makes of one value. Sliders report on release, because drawing takes longer than a drag."""
     if isinstance(given, ipywidgets.Widget):
         return given
     common = dict(description=name.replace("_", " "), style={"description_width": "9em"}, layout=ipywidgets.Layout(width="32em"))

@@ -1,4 +1,4 @@
-"""What a lesson calls first: letters of the right size, and errors that are a sentence instead of a page."""
+"""What a lesson calls first: text of the right size, and errors that are one sentence instead of a page."""
 
 from bgnb.data import ImageSet
 from bgnb.device import keep_memory
@@ -7,9 +7,9 @@ from bgnb.plots import talk as talk_style
 
 
 def start(talk: bool = False) -> None:
-    """Begin a lesson: ``talk`` enlarges all figures; from now on a wrong folder or value is answered with one sentence.
+    """Begin a lesson. ``talk`` enlarges all figures. From now on, a wrong folder or value is answered with one sentence.
 
-    Freed memory is kept (``keep_memory``): a lesson's kernel is its own, and training takes a third less time.
+    Freed memory is kept (``keep_memory``): a lesson has its kernel to itself, and training takes a third less time.
     """
     keep_memory()
     talk_style(talk)
@@ -17,7 +17,7 @@ def start(talk: bool = False) -> None:
 
 
 def one_line_errors() -> None:
-    """In a notebook, show an InputError as its one line. The cell still fails: papermill stops, later cells do not run."""
+    """In a notebook, show an InputError as its one line. The cell still fails: papermill stops and later cells do not run."""
     try:
         from IPython import get_ipython
     except ImportError:
@@ -27,14 +27,14 @@ def one_line_errors() -> None:
 
 
 def show_one_line(shell, kind, error, trace, tb_offset=None) -> list[str]:
-    """IPython's way to show an error: publish it with a line in place of the traceback."""
+    """How IPython shows an error: with one line in place of the traceback."""
     lines = ["\033[31mThis does not work: " + " ".join(str(error).split()).rstrip(".") + ".\033[0m"]
     shell._showtraceback(kind, error, lines)
     return lines
 
 
 def need_masks(imageset: ImageSet, source: str) -> ImageSet:
-    """The same pictures; InputError where there are no masks to compare with.
+    """The same pictures. InputError if they have no masks to compare with.
 
     >>> from bgnb import load
     >>> need_masks(load(size=64, images=2, progress=False), "scenes").masks.shape

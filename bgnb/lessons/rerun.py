@@ -1,4 +1,4 @@
-"""A notebook run anew with other parameters: papermill, with the checks that it lacks."""
+"""Run a notebook with other parameters: papermill, with the checks that it lacks."""
 
 import ast
 import json
@@ -17,7 +17,7 @@ WORDS = {bool: "True or False", int: "a whole number", float: "a number", str: "
 
 
 def declared(notebook: str | Path) -> dict:
-    """The parameters of a notebook and their values: name -> value, from the cell tagged ``parameters``."""
+    """The parameters of a notebook, name -> value, from its cell tagged ``parameters``."""
     import papermill
 
     try:
@@ -25,15 +25,15 @@ def declared(notebook: str | Path) -> dict:
         values = {name: ast.literal_eval(parameter["default"]) for name, parameter in found.items()}
     except OSError as error:
         raise InputError(f"{notebook}: {error.strerror}") from None
-    except Exception:  # whatever nbformat, papermill and ast make of something else
+    except Exception:  # whatever nbformat, papermill and ast raise for something else
         values = {}
     if not values:
-        raise InputError(f"{notebook}: is no notebook with one cell tagged parameters, NAME = VALUE in each line")
+        raise InputError(f"{notebook}: is not a notebook with one cell tagged parameters, NAME = VALUE in each line")
     return values
 
 
 def typed(name: str, text: str, default):
-    """A value from the command line as the type that the notebook's own value has; InputError if it is another.
+    """A value from the command line, with the type of the notebook's own value. InputError if it has another type.
 
     >>> typed("images", "40", 120), typed("fast", "true", False), typed("lr", "1e-3", 0.01), typed("ratios", "[1, 8]", [1, 2])
     (40, True, 0.001, [1, 8])
@@ -58,7 +58,7 @@ def typed(name: str, text: str, default):
 
 
 def widget_errors(executed: dict) -> list[str]:
-    """What went wrong in callbacks of an executed notebook, where papermill does not look: a sentence or a name for each."""
+    """What went wrong in callbacks of an executed notebook, where papermill does not look: one sentence or name for each."""
     found = []
     states = executed["metadata"].get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
     for widget in states.values():
@@ -73,14 +73,16 @@ def rerun(notebook: str | Path, parameters: Iterable[tuple[str, str]], out: str 
     """Run a notebook with other parameters and write the executed copy, or nothing.
 
     Args:
-        notebook: path of an .ipynb. parameters: (NAME, VALUE as text). out: folder; the copy keeps its name.
-        progress: papermill's bar over the cells.
+        notebook: path of an .ipynb.
+        parameters: (NAME, VALUE as text).
+        out: folder for the copy, which keeps the notebook's name.
+        progress: show papermill's bar over the cells.
 
     Returns:
         The path of the copy. Its ``metadata["bgnb"]`` holds parameters, versions, device, seconds and the source's hash.
 
     Raises:
-        InputError: no such notebook or parameter, a value of another type, a cell or a slider that failed.
+        InputError: no such notebook or parameter, a value of the wrong type, or a cell or a slider that failed.
     """
     import papermill
     from jupyter_client.kernelspec import NoSuchKernel

@@ -1,4 +1,4 @@
-"""How long each lesson takes, first with an empty cache, then with what the first run left; each in a process of its own."""
+"""How long each lesson takes, first with an empty cache, then with what the first run left; each in its own process."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from bgnb.files import InputError, progress_bar
 
 
 def seconds(notebook: Path, cache: str) -> float:
-    """Run a lesson with its own parameters, in a folder that vanishes: the seconds from start to end, kernel included."""
+    """Seconds to run a lesson with its own parameters in a temporary folder, from start to end, kernel included."""
     import papermill
 
     before = os.environ.get("BGNB_CACHE")
@@ -30,7 +30,7 @@ def seconds(notebook: Path, cache: str) -> float:
 
 
 def first_picture(cache: str) -> float:
-    """What ``make run`` does after the installation, as a process of its own: seconds to its picture, with an empty cache."""
+    """Seconds until the picture of ``make run`` is there, after the installation: in its own process, with an empty cache."""
     import subprocess
 
     with tempfile.TemporaryDirectory() as folder:
@@ -45,7 +45,7 @@ def times(notebooks: str | Path, once: bool = False) -> pd.DataFrame:
     """How long each lesson of a folder takes, in seconds: "" (its name), "first time", "second time".
 
     Args:
-        once: do not run them again; otherwise ``bgnb run`` is measured, too.
+        once: run them only once. Otherwise ``bgnb run`` is measured, too.
 
     Raises:
         InputError: a folder without lessons.

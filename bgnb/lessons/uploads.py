@@ -1,4 +1,4 @@
-"""Own photos in a notebook: a folder or an upload, cut-outs as one ZIP to take away."""
+"""Your own photos in a notebook: a folder or an upload goes in, cut-outs come out as one ZIP."""
 
 import base64
 import html
@@ -25,7 +25,9 @@ def folders(source: str, target: str, scene: str, images: int, seed: int, into: 
 
     Args:
         source: a folder that holds ``targets`` and ``backgrounds``; or "scenes": drawn pictures are written to ``into`` as
-            if they were photos, without masks. target, scene: folders in those two; "" = all.
+            if they were photos, without masks.
+        target: a folder in ``targets``; "" = all.
+        scene: a folder in ``backgrounds``; "" = all.
     """
     if source != "scenes":
         return Path(source) / "targets" / target, Path(source) / "backgrounds" / scene
@@ -38,7 +40,7 @@ def folders(source: str, target: str, scene: str, images: int, seed: int, into: 
 
 
 def results(targets: str | Path, out: str | Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """What ``extract`` worked on and wrote: photos ``(h, w, 3)`` uint8 and their maps ``(h, w)`` in [0, 1]."""
+    """What ``extract`` read and wrote: photos ``(h, w, 3)`` uint8 and their maps ``(h, w)`` in [0, 1]."""
     files = photo_files(Path(targets), recursive=True)
     photos = [np.asarray(read_photo(file)) for file in files]
     maps = [np.asarray(Image.open(Path(out) / f"{name}_map.png")) / 255 for name in output_names(files, Path(targets))]
@@ -46,7 +48,7 @@ def results(targets: str | Path, out: str | Path) -> tuple[list[np.ndarray], lis
 
 
 def zipped(photos: list[np.ndarray], maps: list[np.ndarray], threshold: float) -> bytes:
-    """A ZIP with a cut-out of every photo as PNG, transparent where targetness is below the threshold.
+    """A ZIP with a cut-out of every photo as a PNG, transparent where targetness is below the threshold.
 
     >>> inside = zipfile.ZipFile(io.BytesIO(zipped([np.zeros((4, 4, 3), np.uint8)], [np.eye(4)], 0.5)))
     >>> inside.namelist()
@@ -63,18 +65,22 @@ def zipped(photos: list[np.ndarray], maps: list[np.ndarray], threshold: float) -
 
 
 def download(content: bytes, name: str = "cutouts.zip") -> ipywidgets.HTML:
-    """A link that saves ``content``; it lies in the page itself, so that it works in JupyterLab and in Voila alike."""
+    """A link that saves ``content``. The data are in the page itself, so the link works in JupyterLab and in Voila."""
     data = base64.b64encode(content).decode()
     words = f"Download {name} ({len(content) / 1e6:.1f} MB)"
     return ipywidgets.HTML(f'<a download="{name}" href="data:application/zip;base64,{data}"><b>{words}</b></a>')
 
 
 class Upload(ipywidgets.VBox):
-    """Two buttons to choose photos, one to begin, then cut-outs and a link to take them away.
+    """Two buttons to choose photos and one to begin; then cut-outs and a link to save them.
 
     Attributes:
-        targets, backgrounds: ipywidgets.FileUpload. begin: the button. message: what is going on, or went wrong.
-        picture: the cut-outs. link: a box for the download. figure: the last Figure.
+        targets, backgrounds: ipywidgets.FileUpload.
+        begin: the button.
+        message: what is going on, or what went wrong.
+        picture: the cut-outs.
+        link: a box for the download.
+        figure: the last Figure.
     """
 
     def __init__(self, run: Run):
@@ -91,7 +97,7 @@ class Upload(ipywidgets.VBox):
         super().__init__([self.targets, self.backgrounds, self.begin, self.message, self.picture, self.link])
 
     def work(self, button=None) -> None:
-        """Train on what was uploaded and show the cut-outs; whatever goes wrong becomes one sentence."""
+        """Train on the uploaded photos and show the cut-outs. Any error becomes one sentence."""
         self.begin.disabled = True
         self.message.value = "Working: half a minute or more ..."
         try:
@@ -113,7 +119,7 @@ class Upload(ipywidgets.VBox):
 
 
 def unpack(uploaded, folder: Path) -> Path:
-    """The files of a FileUpload, written to a folder; InputError if there are none."""
+    """Write the files of a FileUpload to a folder. InputError if there are none."""
     if not uploaded:
         raise InputError(f"photos {folder.name} the target: choose some first")
     folder.mkdir()

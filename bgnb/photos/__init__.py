@@ -1,4 +1,4 @@
-"""A person's own photos: two folders in, cut-outs out."""
+"""Your own photos: two folders in, cut-outs out."""
 
 from bgnb.photos.extraction import extract
 

@@ -1,4 +1,4 @@
-"""A person's own photos, without masks and of any size: train on them, map them, choose a threshold, cut the target out."""
+"""Your own photos, without masks and of any size: train on them, map them, choose a threshold, cut the target out."""
 
 import errno
 import json
@@ -21,43 +21,43 @@ from bgnb.networks import Network
 from bgnb.settings import Run
 from bgnb.training import trained
 
-TARGET_PATCHES = 1920  # an epoch of the paper: 8 from each of 240 target images
-# Few photos give more patches each, but not so many that the network knows the photos by heart: of ten composites of dogs in
-# forests, two draws, 192 patches a photo found 1 and 4, 32 found 6 and 4.
+TARGET_PATCHES = 1920  # in an epoch of the paper: 8 from each of 240 target images
+# Few photos give more patches each, but not so many that the network memorises the photos. In two draws of ten composites of
+# dogs in forests, 192 patches a photo found 1 and 4; 32 patches found 6 and 4.
 MOST_PER_PHOTO = 32
 REPORT = "extract.json"
-EVERYWHERE = 0.6  # share of the photos' area from which a cut-out says that the place was learnt, not the target
+EVERYWHERE = 0.6  # if more of the photos' area than this is cut out, the network has learnt the place, not the target
 
 
 def upright(photo: Image.Image, side: int) -> Image.Image:
-    """A photo at its own aspect ratio, its short side ``side`` pixels."""
+    """A photo at its own aspect ratio, with a short side of ``side`` pixels."""
     scale = side / min(photo.size)
     return photo.resize(tuple(max(side, round(length * scale)) for length in photo.size), Image.Resampling.LANCZOS)
 
 
 def map_photo(model: Network, photo: Image.Image, run: Run) -> Tensor:
-    """Targetness ``(h, w)`` of a photo, at the scale on which the network was trained."""
+    """Targetness ``(h, w)`` of a photo, at the scale of the training."""
     return localise(model, stack([upright(photo, run.size)]), run)[0].cpu()
 
 
 def extract(
     targets: str | Path, backgrounds: str | Path, out: str | Path, run: Run, threshold: float | None = None, progress: bool = True
 ) -> dict:
-    """Train on photos of two folders and write, for every target photo, its map and its cut-out.
+    """Train on the photos of two folders, then write a map and a cut-out of every target photo.
 
     Args:
-        targets: folder of photos that contain the target, anywhere below it; any size and orientation (EXIF).
-        backgrounds: folder of at least two photos that do not, of the same kind of place.
-        out: folder for ``NAME_map.png`` (targetness, 0 ... 255), ``NAME_cutout.png`` (RGBA) - both as large as the photo - and
-            ``extract.json``. Everything is written, or nothing.
-        run: parameters; its pictures and ``per_image`` are replaced: few photos give more patches each.
+        targets: folder of photos that show the target, at any depth; any size and orientation (EXIF).
+        backgrounds: folder of at least two photos of the same kind of place that do not show it.
+        out: folder for ``NAME_map.png`` (targetness, 0 ... 255) and ``NAME_cutout.png`` (RGBA), both as large as the photo, and
+            ``extract.json``. Either everything is written or nothing.
+        run: parameters. Its pictures and ``per_image`` are replaced: few photos give more patches each.
         threshold: map threshold in (0, 1]; None: chosen without masks, see ``threshold_without_masks``.
 
     Returns:
-        What ``extract.json`` holds: the run, the threshold and where it came from, the share of each photo cut out.
+        What ``extract.json`` holds: the run, the threshold and where it came from, the share of each photo that was cut out.
 
     Raises:
-        InputError: folders or photos that cannot be used.
+        InputError: a folder or a photo cannot be used.
     """
     if threshold is not None and not 0 < threshold <= 1:
         raise InputError(f"threshold {threshold}: must lie in (0, 1]")
@@ -86,7 +86,7 @@ def extract(
     }
     if np.mean(list(report["photos"].values())) > EVERYWHERE:
         report["warning"] = (
-            "almost all of the target photos differs from the backgrounds: take backgrounds of the same kind of place"
+            "almost everything in the target photos differs from the backgrounds: use backgrounds of the same kind of place"
         )
     part = Path(tempfile.mkdtemp(dir=out.parent, prefix=temporary(out)))
     try:
@@ -102,13 +102,13 @@ def extract(
 
 
 def outputs(names: Iterable[str]) -> Iterator[str]:
-    """The files that ``extract`` writes for photos of these names, from the folder on."""
+    """The files that ``extract`` writes for photos of these names, as paths within its folder."""
     yield from (f"{name}_{what}.png" for name in names for what in ("map", "cutout"))
     yield REPORT
 
 
 def check_out(out: Path, inputs: Iterable[Path], names: list[str]) -> None:
-    """InputError, before any work, where writing into ``out`` would touch a photo, or a file that ``extract`` did not write."""
+    """InputError, before any work, if writing into ``out`` would touch a photo or a file that ``extract`` did not write."""
     for folder in inputs:
         if folder.resolve() in (out.resolve(), *out.resolve().parents):
             raise InputError(f"{out}: lies in {folder}, whose photos are never touched; name a folder elsewhere")
@@ -123,11 +123,11 @@ def check_out(out: Path, inputs: Iterable[Path], names: list[str]) -> None:
             raise InputError(f"{place}: is there already, and bgnb extract did not write it; name another folder")
         for folder in place.relative_to(out).parents:
             if (out / folder).exists() and not (out / folder).is_dir():
-                raise InputError(f"{out / folder}: is a file, a folder is needed there; name another folder")
+                raise InputError(f"{out / folder}: is a file where a folder is needed; name another folder")
 
 
 def move_all(part: Path, out: Path, names: list[str]) -> None:
-    """Move files from one folder to another; if one cannot be moved, all is put back as it was."""
+    """Move files from one folder to another. If one cannot be moved, put everything back."""
     moved, old = [], part / "old"
     try:
         for number, name in enumerate(names):
@@ -147,7 +147,7 @@ def move_all(part: Path, out: Path, names: list[str]) -> None:
 
 
 def output_names(files: list[Path], folder: Path) -> list[str]:
-    """A name for each photo: its path without the ending; with it where two photos would share a name.
+    """A name for each photo: its path without the suffix, or with it if two photos would share a name.
 
     >>> output_names([Path("in/a.jpg"), Path("in/a.png"), Path("in/a.jpg.png"), Path("in/b.jpg")], Path("in"))
     ['a.jpg', 'a.png', 'a.jpg.png', 'b']
@@ -161,7 +161,7 @@ def output_names(files: list[Path], folder: Path) -> list[str]:
 def write_photo(stem: Path, photo: Image.Image, targetness: Tensor, threshold: float) -> None:
     """``STEM_map.png`` and ``STEM_cutout.png``, as large as the photo."""
     stem.parent.mkdir(parents=True, exist_ok=True)
-    # Thresholded after it is enlarged: the cut-out has smooth edges instead of the window grid's stairs.
+    # Enlarged first, then thresholded: the cut-out has smooth edges instead of the steps of the window grid.
     large = Image.fromarray(targetness.numpy()).resize(photo.size, Image.Resampling.BILINEAR)
     values = np.asarray(large)
     Image.fromarray((values * 255).round().astype(np.uint8)).save(f"{stem}_map.png")

@@ -1,22 +1,22 @@
-"""The embedded default: animals in a forest or on a playground, painted by code alone, with exact masks.
+"""The built-in default: animals in a forest or on a playground, painted by code alone, with exact masks.
 
 Picture ``index`` of ``seed`` depends on nothing else: alone or in a batch of any length, it is the same. A target picture
-is a background picture of its own with an animal pasted in; then air, grain and tone go over the whole of every picture
-alike, so that patches without the animal look the same on both sides.
+is a background picture of its own with an animal pasted in. Then air, grain and tone go over the whole of every picture,
+so patches without the animal look the same on both sides.
 
 The dials, all keyword arguments:
 
-- ``area`` (0.15, 0.35): share of the picture that the animal covers, drawn evenly; within 0.02 ... 0.5.
-- ``camouflage`` 0, of 0 ... 1: the coat's colours and texture move to those of the scene where the animal stands, its face
-  least. Fur takes on a part of the texture, feathers all of it; an owl that hides shuts its eyes, and in a forest it begins
-  at 0.25, for its plumage is made for one.
+- ``area`` (0.15, 0.35): share of the picture that the animal covers, drawn uniformly; within 0.02 ... 0.5.
+- ``camouflage`` 0, of 0 ... 1: the coat's colours and texture move towards those of the scene around the animal, its face
+  least. Fur takes on a part of the texture, feathers all of it. An owl that hides shuts its eyes. In a forest it begins at
+  0.25, because its plumage is made for one.
 - ``variety`` 1, of 0 ... 1: how much the pictures of one scene differ: seasons, heights, kinds of things, and on a
   playground the cameras: exposure, colour of the light, contrast, saturation.
-- ``seam`` "soft": how the animal is pasted; a "hard" edge, a "soft" one, or "blended": soft, and toned to what is around.
+- ``seam`` "soft": the edge of the pasted animal, "hard", "soft" or "blended" (soft, and toned to what is around).
 - ``light`` 1, of 0 ... 2: patches of light and shade, and shading of the animal; 0 is an overcast day.
 - ``seam_control`` False: paste animal-shaped pieces of other backgrounds into the background pictures, by the same code.
 
-Held-out pictures are those of other indices: ``make(..., first=10_000)``.
+Held-out pictures have other indices: ``make(..., first=10_000)``.
 """
 
 import functools
@@ -59,7 +59,7 @@ def target_picture(
 ) -> tuple[np.ndarray, np.ndarray]:
     """One target image ``(size, size, 3)`` uint8 and its mask ``(size, size)`` bool. Dials: see the module.
 
-    Raises InputError for an unknown animal or scene and for a dial out of range.
+    Raises InputError for an unknown animal or scene, or for a dial out of range.
 
     >>> picture, mask = target_picture("cat", "forest", 7, size=64)
     >>> picture.shape, mask.shape, bool(0.1 < mask.mean() < 0.4)
@@ -97,9 +97,9 @@ def background_picture(
     light: float = 1.0,
     seam_control: bool = False,
 ) -> np.ndarray:
-    """One background image ``(size, size, 3)`` uint8: no animal, and the same whichever animal it is trained against.
+    """One background image ``(size, size, 3)`` uint8: without an animal, and the same whichever animal it is trained against.
 
-    With ``seam_control`` a piece of another picture of the scene, in the shape of some animal, is pasted in.
+    With ``seam_control``, an animal-shaped piece of another picture of the scene is pasted in.
 
     >>> background_picture("playground", 3, size=64).shape
     (64, 64, 3)
@@ -130,7 +130,7 @@ def make(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Targets ``(n, size, size, 3)`` uint8, masks ``(n, size, size)`` bool, backgrounds ``(n, size, size, 3)`` uint8.
 
-    ``first`` is the index of the first picture: another stretch of indices is a held-out set.
+    ``first`` is the index of the first picture. Another stretch of indices is a held-out set.
 
     >>> targets, masks, backgrounds = make("owl", "forest", size=32, images=2, progress=False)
     >>> targets.shape, masks.dtype, backgrounds.shape

@@ -1,7 +1,7 @@
 """Four animals as tapered tubes along smooth curves, in a pose.
 
-The body is what anything might be: fur or feathers along a tube. What names an animal is its face.
-Geometry is in units of about the animal's height, x to the right, y **up** from the ground; ``place`` turns that into
+The body could be anything's: fur or feathers along a tube. The face says which animal it is.
+Geometry is in units of about the animal's height, x to the right, y **up** from the ground. ``place`` turns that into
 coordinates of the canvas. One outline serves the picture, the mask and the shadow.
 """
 
@@ -21,8 +21,8 @@ POSES = {
 def animal(kind: str, rng: np.random.Generator):
     """An animal in its own units: a list of parts, painted one over the other, and where its face is.
 
-    A part is ``("tube", nodes (n, 3), tone, lift)`` or ``("flap", outline (n, 2), tone, lift)``; tone names a colour of
-    the coat, lift says how far the part stands out towards us.
+    A part is ``("tube", nodes (n, 3), tone, lift)`` or ``("flap", outline (n, 2), tone, lift)``. ``tone`` names a colour of
+    the coat; ``lift`` says how far the part stands out towards us.
     """
     pose = POSES[kind][rng.integers(len(POSES[kind]))]
     parts, face = {"cat": cat, "dog": dog, "owl": _owl, "horse": horse}[kind](rng, pose)

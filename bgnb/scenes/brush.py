@@ -17,7 +17,7 @@ STRIPS = -1 + 2 * np.arange(7) / 7  # the dark edge of each strip of a trunk, in
 
 
 def noise(rng: np.random.Generator, rows: float, columns: float | None = None, octaves: int = 1) -> np.ndarray:
-    """Smooth noise (PIXELS, PIXELS), about standard normal: that many bumps down and across, then twice as many."""
+    """Smooth noise (PIXELS, PIXELS), about standard normal: so many bumps down and across, then twice as many."""
     columns = rows if columns is None else columns
     total = np.zeros((PIXELS, PIXELS), np.float32)
     for octave in range(octaves):
@@ -49,7 +49,7 @@ def blur(field: np.ndarray, passes: int = 1) -> np.ndarray:
 
 
 def wide_blur(field: np.ndarray, factor: int = 8, passes: int = 3) -> np.ndarray:
-    """As ``blur``, but over about ``factor`` pixels: reduced, smoothed, enlarged again; (PIXELS, PIXELS) only."""
+    """Like ``blur``, but over about ``factor`` pixels: reduce, smooth, enlarge again; (PIXELS, PIXELS) only."""
     small = field.reshape(PIXELS // factor, factor, PIXELS // factor, factor).mean((1, 3))
     return enlarge(np.pad(blur(small, passes), 1, mode="edge"))
 
@@ -88,7 +88,7 @@ def tube_outline(nodes: np.ndarray, width=1.0) -> np.ndarray:
 
 
 def strips(nodes: np.ndarray) -> np.ndarray:
-    """A trunk along ``nodes`` (n, 3) of x, y, radius, cut lengthwise into strips that overlap: (7, 2n, 2), at ``STRIPS``."""
+    """A trunk along ``nodes`` (n, 3) of x, y, radius, split lengthwise into strips that overlap: (7, 2n, 2), at ``STRIPS``."""
     edges = STRIPS[:, None, None] + (0, 0.3)
     x = (nodes[:, :1] + nodes[:, 2:] * edges).transpose(0, 2, 1)
     x[:, 1] = x[:, 1, ::-1]

@@ -1,4 +1,4 @@
-"""An animal painted: its coat part by part, hair or feathers, its face, the light on it, and its exact outline."""
+"""Painting an animal: its coat part by part, hair or feathers, its face, the light on it, and its exact outline."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -56,7 +56,7 @@ def outline(shapes, place, canvas: int = CANVAS) -> Image.Image:
 
 
 def silhouette(shapes, place, rng) -> np.ndarray:
-    """Alpha (PIXELS, PIXELS) of 0 ... 1: the outline, its corners round and its edge a little furry."""
+    """Alpha (PIXELS, PIXELS) of 0 ... 1: the outline, with round corners and a slightly furry edge."""
     alpha = blur(np.asarray(outline(shapes, place).reduce(2), np.float32) / 255, 2)
     return np.clip((alpha - 0.5 + 0.05 * noise(rng, 60)) * 2.6 + 0.5, 0, 1)
 

@@ -1,4 +1,4 @@
-"""What stands on a playground. Each draws itself at ``x`` with its ``foot`` and ``size``, lit from ``side``."""
+"""What stands on a playground. Each thing draws itself at ``x`` with its ``foot`` and ``size``, lit from ``side``."""
 
 import itertools
 

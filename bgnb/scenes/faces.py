@@ -1,4 +1,4 @@
-"""What names an animal: its eyes, nose and mouth."""
+"""What tells animals apart: eyes, nose and mouth."""
 
 import numpy as np
 

@@ -38,7 +38,7 @@ SEASONS = (
 def forest(rng: np.random.Generator, variety: float = 1.0, light: float = 1.0) -> tuple[np.ndarray, np.ndarray, float, float]:
     """A wood: the picture (PIXELS, PIXELS, 3) in 0 ... 255, the light on it (PIXELS, PIXELS), its side -1 ... 1, the horizon.
 
-    The light is a factor, about 1; an animal that is put there is lit by it too.
+    The light is a factor of about 1. It also lights an animal that is put there.
     """
     first = SEASONS[rng.integers(len(SEASONS))] if rng.random() < 0.6 * variety else SEASONS[0]
     second = SEASONS[rng.integers(len(SEASONS))] if rng.random() < 0.6 * variety else SEASONS[0]

@@ -1,4 +1,4 @@
-"""What grows or lies on a playground, and the poles and shadows that everything there is made of."""
+"""What grows or lies on a playground, and the poles and shadows that all things there are made of."""
 
 import math
 

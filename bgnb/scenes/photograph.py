@@ -9,10 +9,10 @@ FUR = 0.55  # of the scene's texture that a furry coat can take on; feathers tak
 
 
 def camouflaged(colour, shading, alpha, ground, camouflage, feathers, face, unit, rng):
-    """Coat and shading moved towards the scene: its mean colour, and its very texture, least in the face.
+    """Move coat and shading towards the scene: its mean colour and even its texture, least in the face.
 
-    Feathers take all of the texture, and ``feathers`` is how far the eyes are shut over it; fur (None) takes a part of it.
-    At a full 1 an owl wears a piece of the scene, hardly shaded; of the others a coat in the scene's colours is left.
+    Feathers take on all of the texture, and ``feathers`` is how far the eyes are shut. Fur (None) takes on a part of it.
+    At a full 1, an owl wears a piece of the scene, hardly shaded; the others keep a coat in the scene's colours.
     """
     if camouflage == 0:
         return colour, shading
@@ -30,7 +30,7 @@ def camouflaged(colour, shading, alpha, ground, camouflage, feathers, face, unit
 
 
 def paste(ground, coat, alpha, seam, side, light):
-    """Shadow, then the cut-out: the one place where anything is pasted."""
+    """Paste the shadow, then the cut-out. Nothing is pasted anywhere else."""
     rows = np.flatnonzero((alpha > 0.5).any(1))
     if len(rows):
         foot, reach = rows[-1] + 1, 0.10 * PIXELS
@@ -49,9 +49,9 @@ def paste(ground, coat, alpha, seam, side, light):
 
 
 def develop(picture, rng, size, cameras: float = 0) -> np.ndarray:
-    """From what was painted to a photograph: exposure, colour of the light, softness, grain, tone; then to its size.
+    """Turn a painting into a photograph: exposure, colour of the light, softness, grain, tone; then scale it to its size.
 
-    ``cameras``, 0 ... 1, is how much pictures differ in exposure, colour of the light, contrast and saturation.
+    ``cameras``, 0 ... 1, says how much pictures differ in exposure, colour of the light, contrast and saturation.
     """
     exposure = np.exp(rng.normal(0, 0.08 + 0.09 * cameras) + rng.normal(0, 0.025 + 0.05 * cameras, 3)).astype(np.float32)
     vignette = np.linspace(-1, 1, PIXELS, dtype=np.float32) ** 2

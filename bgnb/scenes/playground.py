@@ -1,4 +1,4 @@
-"""A playground: many different things in loud colours; what stands on it is in `equipment`."""
+"""A playground: many different things in loud colours. What stands on it is in `equipment`."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -9,7 +9,7 @@ from .garden import crown
 
 
 def playground(rng: np.random.Generator, variety: float = 1.0, light: float = 1.0) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """A playground, as ``forest``: picture, light on it, side of the light, horizon."""
+    """A playground, in the form of ``forest``: picture, light on it, side of the light, horizon."""
     side = rng.choice([-1, 1]) * rng.uniform(0.4, 1)
     horizon = rng.uniform(0.42 - 0.12 * variety, 0.42 + 0.1 * variety)
     skies = (((92, 146, 204), (196, 218, 232)), ((150, 166, 182), (214, 218, 216)), ((120, 160, 200), (240, 222, 196)))

@@ -21,7 +21,7 @@ DIALS = (
 
 
 def draw_contact_sheet(size: int = 160, each: int = 4, seed: int = 0, masks: bool = True, **dials) -> Image.Image:
-    """Four animals (rows) in two scenes (left, right), ``each`` pictures of each; their masks, at half the size, beneath.
+    """Four animals (rows) in two scenes (left, right), ``each`` pictures of each; their masks beneath, at half the size.
 
     >>> draw_contact_sheet(size=32, each=1, masks=False).size
     (76, 148)
@@ -40,9 +40,9 @@ def draw_contact_sheet(size: int = 160, each: int = 4, seed: int = 0, masks: boo
 
 
 def draw_dials(target: str = "cat", scene: str = "forest", size: int = 192, index: int = 3, seed: int = 0) -> Image.Image:
-    """One picture while one dial moves at a time: a row for each dial, its values written beneath.
+    """One picture while one dial moves at a time: a row for each dial, with its values written beneath.
 
-    ``seam`` is shown as an enlarged corner of the border; ``variety`` as other pictures, for it says how much they differ.
+    ``seam`` is shown as an enlarged piece of the animal's edge, ``variety`` as other pictures, because they are what differs.
 
     >>> draw_dials(size=16).size
     (124, 186)
@@ -77,7 +77,7 @@ def _corner(mask) -> tuple[int, int, int, int]:
 
 
 def write_sheets(folder: str | Path) -> list[Path]:
-    """``scenes.jpg`` and ``scenes_dials.jpg`` in a folder; as PNG they would have megabytes."""
+    """Write ``scenes.jpg`` and ``scenes_dials.jpg`` into a folder. As PNG they would take megabytes."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     written = []
     for name, picture in (("scenes", draw_contact_sheet()), ("scenes_dials", draw_dials())):

@@ -6,7 +6,7 @@ from .brush import dabs, disc, fill, mix, pick, shade, smooth, strokes, tube_out
 
 
 def soft_foot(rng, draw, season, x, foot, radius, far):
-    """The dark that gathers where a thing meets the ground, in leaves rather than in a stain."""
+    """The dark where a thing meets the ground, drawn as leaves rather than as a stain."""
     n = int(60 + 600 * radius)
     centres = np.stack([x + rng.normal(0, 1.5, n) * radius, foot + rng.normal(0, 0.25, n) * radius], 1)
     dabs(

@@ -1,6 +1,6 @@
 """Many pictures on all cores.
 
-Threads gain nothing, for painting is mostly Python. Helpers are plain Python processes that are told an index and answer
+Threads gain nothing, because painting is mostly Python. Helpers are plain Python processes that get an index and answer
 with pixels: nothing is forked, and the caller's own script is not run again, so this works in a notebook, in a script
 without a main guard, and on every system. This process paints from the start: nobody waits for the helpers to wake up.
 """
@@ -17,7 +17,7 @@ SERVE = "from bgnb.scenes import workers; workers.serve()"  # imports no torch, 
 
 
 def in_processes(paint: Callable, items: Sequence, helpers: int) -> Iterator:
-    """``paint(item)`` for all items, in order; ``paint`` is a function that pickle knows by name, or a partial of one."""
+    """``paint(item)`` for all items, in order. ``paint`` is a function that pickle knows by name, or a partial of one."""
     todo, done = queue.SimpleQueue(), queue.SimpleQueue()
     for item in enumerate(items):
         todo.put(item)

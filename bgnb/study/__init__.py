@@ -1,1 +1,1 @@
-"""What is asked of the method: theory, the paper's own numbers, runs, sweeps of runs, and their tables."""
+"""How the method is studied: theory, the paper's own numbers, runs, sweeps of runs, and their tables."""

@@ -9,7 +9,7 @@ from bgnb.files import InputError, within
 
 
 def bootstrap_interval(values: np.ndarray | Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
-    """Bootstrap interval of a mean: what it would be, had other images (or seeds) been drawn.
+    """Bootstrap interval of a mean: how far it would move, had other images (or seeds) been drawn.
 
     >>> low, high = bootstrap_interval([0, 1] * 50)
     >>> 0.38 < low < 0.42 and 0.58 < high < 0.62
@@ -23,10 +23,10 @@ def bootstrap_interval(values: np.ndarray | Sequence[float], confidence: float =
 
 
 def bootstrap_over_seeds(values: np.ndarray, confidence: float = 0.95, draws: int = 2000) -> tuple[float, float]:
-    """Bootstrap interval of a mean over seeds and images: seeds are drawn anew, then images within each.
+    """Bootstrap interval of a mean over seeds and images: seeds are drawn again, then images within each seed.
 
     Args:
-        values: ``(seeds, images)``, or ``(pairs, seeds, images)``: each pair is drawn by itself, the mean is over all.
+        values: ``(seeds, images)``, or ``(pairs, seeds, images)``: each pair is drawn separately; the mean is over all.
 
     >>> low, high = bootstrap_over_seeds(np.tile([0, 1], (3, 50)))
     >>> 0.4 < low < 0.46 and 0.54 < high < 0.6
@@ -45,9 +45,9 @@ def bootstrap_over_seeds(values: np.ndarray, confidence: float = 0.95, draws: in
 
 
 def checked(values, confidence: float) -> np.ndarray:
-    """The values as an array; InputError where one is missing or no number, or the confidence is out of range."""
+    """The values as an array. InputError if there is none, if one is not finite, or if the confidence is out of range."""
     within("confidence", confidence, 1e-6, 1 - 1e-6)
     values = np.asarray(values, float)
     if values.size == 0 or not np.isfinite(values).all():
-        raise InputError("values: an interval needs at least one, and finite numbers only")
+        raise InputError("values: an interval needs at least one, and all must be finite")
     return values

@@ -1,6 +1,6 @@
-"""The paper's own numbers, to set others beside: Loc. Acc. in its tables, and how finely they can be written.
+"""The paper's own numbers, to compare others with: Loc. Acc. in its tables, and how finely they can be written.
 
-Nakamura, Ueda, Tanaka, Fujiki, IW-FCV 2023, doi 10.1007/978-981-99-4914-4_3. Only results are quoted, no sentence.
+Nakamura, Ueda, Tanaka, Fujiki, IW-FCV 2023, doi 10.1007/978-981-99-4914-4_3. Only results are quoted, no sentences.
 """
 
 import numpy as np
@@ -52,7 +52,7 @@ TABLE_4 = {
 
 
 def three_decimals(animal: str) -> np.ndarray:
-    """All shares of Tables 3 and 4 that were written for an animal, cat or dog.
+    """All shares that Tables 3 and 4 give for an animal, cat or dog.
 
     >>> len(three_decimals("cat"))
     32
@@ -62,7 +62,7 @@ def three_decimals(animal: str) -> np.ndarray:
 
 
 def fits(value: float, images: int, decimals: int = 3) -> bool:
-    """Whether ``value`` is a share k / images for some whole k, cut off after so many decimals.
+    """Whether ``value`` is a share k / images for some whole k, truncated after so many decimals.
 
     >>> fits(0.954, 243), fits(0.954, 240)  # 232 / 243 = 0.9547...; 228 / 240 = 0.9500, 229 / 240 = 0.9541...
     (True, True)
@@ -76,7 +76,7 @@ def fits(value: float, images: int, decimals: int = 3) -> bool:
 
 
 def both_tables(scene: str) -> tuple[np.ndarray, np.ndarray]:
-    """The same setting twice, BGx2 with patch 48: from Tables 1 and 2, and from Table 3; cat, dog with both networks.
+    """The same setting twice, BGx2 with patch 48: from Tables 1 and 2, and from Table 3. Cat, then dog, with both networks.
 
     >>> [row.tolist() for row in both_tables("forest")]
     [[0.98, 0.9, 0.93, 0.9], [0.958, 0.975, 0.858, 0.793]]

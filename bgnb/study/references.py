@@ -1,6 +1,6 @@
-"""What maps are compared with: baselines, which nobody trained, and ceilings, which look at the masks.
+"""What maps are compared with: baselines, which nobody trained, and ceilings, which use the masks.
 
-A method is worth what it gains over the baselines. A ceiling says what background learning's maps could reach at best.
+A method is worth what it gains over the baselines. A ceiling shows what maps of background learning could reach at best.
 """
 
 import torch
@@ -27,7 +27,7 @@ def constant_map(imageset: ImageSet) -> Tensor:
 def centred_gaussian(imageset: ImageSet) -> Tensor:
     """The target is where photographers put it: ``(T, H, W)``, the same bump in the middle of every image.
 
-    Its width does not matter, because the map threshold that is best for the whole set is reported.
+    Its width does not matter, because the best map threshold for the whole set is reported.
     """
     distance = [torch.linspace(-1, 1, length) ** 2 for length in imageset.size]
     bump = torch.exp(-2 * (distance[0][:, None] + distance[1]))
@@ -35,7 +35,7 @@ def centred_gaussian(imageset: ImageSet) -> Tensor:
 
 
 def colour_distance(imageset: ImageSet, patch: int = 48) -> Tensor:
-    """The target has another colour: ``(T, H, W)``, each pixel's distance in RGB from the mean colour of all backgrounds.
+    """The target has another colour: ``(T, H, W)``, each pixel's RGB distance from the mean colour of all backgrounds.
 
     Averaged over a window of about ``patch`` pixels, as background learning's maps are.
     """
@@ -62,7 +62,7 @@ def baselines(imageset: ImageSet, run: Run) -> dict[str, Tensor]:
 
 
 def blurred_mask(imageset: ImageSet, run: Run) -> Tensor:
-    """The mask, blurred by the window: maps ``(T, H, W)`` of windows that know which share of their pixels is target.
+    """The mask, blurred by the window: maps ``(T, H, W)`` from windows that know what share of their pixels is target.
 
     No map made of windows of this size is likely to be sharper.
 
@@ -81,7 +81,7 @@ def blurred_mask(imageset: ImageSet, run: Run) -> Tensor:
 
 
 def true_labels(imageset: ImageSet, run: Run) -> Tensor:
-    """Maps ``(T, H, W)`` of the same patch classifier in the same training, told the truth: P against F and N."""
+    """Maps ``(T, H, W)`` of the same patch classifier, trained in the same way but with true labels: P against F and N."""
     return localise(fit(imageset, run, progress=False, method=TrueLabels()), imageset.targets, run).cpu()
 
 

@@ -1,4 +1,4 @@
-"""Three routes to a higher ratio: cut more background, weigh it more, or add log k to the logit when all is trained."""
+"""Three routes to a higher ratio: crop more background, weight it more, or add log k to the logit after training."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ ROUTES = ("more crops", "loss weight", "log k afterwards")
 
 
 def route(run: Run, name: str, k: float) -> Run:
-    """The run that is trained for ratio ``k`` by one of ROUTES, all with as many updates (to the nearest epoch).
+    """The run to train for ratio ``k`` by one of ROUTES. All get the same number of updates (to the nearest epoch).
 
     >>> [route(Run(epochs=30), name, 4).epochs_run for name in ROUTES]
     [12, 30, 30]
@@ -36,7 +36,7 @@ def route(run: Run, name: str, k: float) -> Run:
 def ranking(scores: dict[str, np.ndarray]) -> float:
     """How often a random F patch has a higher backgroundness than a random P patch: 1 = always, 0.5 = by chance.
 
-    It sees the order only, so adding log k to every logit cannot change it.
+    Only the order counts, so adding log k to every logit cannot change it.
 
     >>> ranking({"P": np.array([0.1, 0.6]), "F": np.array([0.5, 0.9])})
     0.75
@@ -54,7 +54,7 @@ def look(model: Network, imageset: ImageSet, run: Run) -> tuple[dict[str, np.nda
 
 
 def judge(scores: dict[str, np.ndarray], windows: Tensor, imageset: ImageSet, run: Run, k: float = 1) -> dict:
-    """What ``look`` saw, after log ``k`` is added to every logit: median of each kind, ranking, Loc. Acc. and its interval."""
+    """What ``look`` returned, with log ``k`` added to every logit: median of each kind, ranking, Loc. Acc. and its interval."""
     scores = {kind: shift(values, k) for kind, values in scores.items()}
     maps = targetness(shift(windows, k), run.patch, run.stride, imageset.size, run.resolved().overlap).cpu()
     found = loc_acc(maps, imageset.masks.cpu())
@@ -68,17 +68,19 @@ def routes(
     """Every route to every ratio, for each seed, at equal updates.
 
     Args:
-        imageset: pictures with masks. run: parameters; its ratio and its seed are replaced. ratios: the ks.
-        seeds: how many networks of each sort, from ``run.seed`` on.
+        imageset: pictures with masks.
+        run: parameters. Its ratio and its seed are replaced.
+        ratios: the values of k.
+        seeds: number of networks of each sort, from ``run.seed`` on.
 
     Returns:
-        A row for each: "route", "k", "seed", median backgroundness "P", "F", "N", "ranking", "loc_acc", "interval".
+        One row for each: "route", "k", "seed", median backgroundness "P", "F", "N", "ranking", "loc_acc", "interval".
     """
     jobs = [(name, k, run.seed + i) for i in range(seeds) for k in ratios for name in ROUTES]
     rows, seen = [], {}
     for name, k, seed in progress_bar(jobs, "networks", progress):
         one = route(replace(run, seed=seed), name, k)
-        if one not in seen:  # at k = 1 all routes are one, and log k needs no network of its own
+        if one not in seen:  # at k = 1 all routes are the same, and log k needs no network of its own
             seen[one] = look(trained(imageset, one, progress=False), imageset, one)
         added = k if name == "log k afterwards" else 1
         rows.append({"route": name, "k": k, "seed": seed} | judge(*seen[one], imageset, one, added))

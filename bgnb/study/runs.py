@@ -25,13 +25,13 @@ from bgnb.study.theory import bayes_backgroundness
 from bgnb.training import fit, trained
 from bgnb.windows import score_windows
 
-WATCHED = (5, 10, 20, 30, 50, 60, 75, 100, 125)  # epochs; x4 has at 60, and x2 at 100, as many updates as x1 at 150
+WATCHED = (5, 10, 20, 30, 50, 60, 75, 100, 125)  # epochs; BGx4 at 60 and BGx2 at 100 have as many updates as BGx1 at 150
 KIND_PATCHES = 200  # of each kind in the histograms (paper, Fig. 4)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run gave: the pictures, the network, the maps ``(T, H, W)``, and the numbers as JSON can write them."""
+    """The result of a run: the pictures, the network, the maps ``(T, H, W)``, and the numbers as JSON can hold them."""
 
     run: Run
     imageset: ImageSet
@@ -42,7 +42,7 @@ class Result:
 
 
 def kind_scores(model: Network, imageset: ImageSet, run: Run, count: int = KIND_PATCHES) -> dict[str, np.ndarray]:
-    """Backgroundness of ``count`` fresh patches of each kind P, F, N (fewer where the pictures hold fewer; paper, Fig. 4)."""
+    """Backgroundness of ``count`` new patches of each kind P, F, N (fewer if the pictures hold fewer; paper, Fig. 4)."""
     patches = sample_patches(
         imageset, run.patch, per_image=max(8, -(-6 * count // len(imageset.targets))), generator=run.seed + 1000
     )
@@ -60,7 +60,7 @@ def share_of_p(masks: Tensor, patch: int) -> float:
     >>> share_of_p(torch.tensor([[[True, False, False, False]] * 2]), 2)
     0.3333333333333333
     """
-    inside = avg_pool2d(masks[:, None].float(), patch, stride=1, divisor_override=1)  # pixels of target in each patch
+    inside = avg_pool2d(masks[:, None].float(), patch, stride=1, divisor_override=1)  # target pixels in each patch
     return (inside >= MIN_FRACTION * patch**2).double().mean().item()
 
 
@@ -76,15 +76,16 @@ def measure(
     """Load, train, localise and measure on the training's target images, as the paper does (docs/protocol.md, row 12).
 
     Args:
-        run: all parameters. baselines: also measure maps that nobody trained, see ``bgnb.study.references``.
-        ceilings: also measure what the masks would allow; this trains a second network, see ``bgnb.study.references``.
-        metrics: measure by all metrics, see ``bgnb.boxes.all_metrics``: slower by a few seconds.
-        epochs: also measure on the way, see ``snapshots``; the network is then trained anew.
-        cache: take a network that was trained before with the same pictures and parameters.
-        progress: bars.
+        run: all parameters.
+        baselines: also measure maps that nobody trained, see ``bgnb.study.references``.
+        ceilings: also measure maps made with the masks, see ``bgnb.study.references``. This trains a second network.
+        metrics: use all metrics, see ``bgnb.boxes.all_metrics``. This takes a few seconds more.
+        epochs: also measure during training, see ``snapshots``. The network is then trained again.
+        cache: use a network that was trained before with the same pictures and parameters.
+        progress: show bars.
 
     Returns:
-        A Result; where the pictures have no masks, its accuracies are None.
+        A Result. If the pictures have no masks, its accuracies are None.
     """
     seconds = {}
     clock = time.perf_counter()
@@ -137,12 +138,12 @@ def measure(
 
 
 def snapshots(imageset: ImageSet, run: Run, taken: list[dict]) -> Callable[[int, Network, float], None]:
-    """What ``fit`` is to call after every epoch: measures at ``WATCHED`` epochs and at each of the last ten, into ``taken``.
+    """A function for ``fit`` to call after every epoch. It measures ``WATCHED`` epochs and the last ten, into ``taken``.
 
     Each entry holds "epoch", "weights" ("last": of the last update; "mean": their running mean, with ``weight_average``),
     "loc_acc" and "threshold" (the best of ten), "held_out" (Loc. Acc. with the threshold chosen on the other half of the
-    photos), the same at IoU 0.50, "hits" and "held_out_hits" (one digit for each image), "pxap", and, for patches, the medians
-    "backgroundness" of P, F and N, and "target", the share of each that is called target.
+    photos), the same at IoU 0.50, "hits" and "held_out_hits" (one digit for each image), and "pxap". For patches it also holds
+    "backgroundness", the medians of P, F and N, and "target", the share of each kind that is called target.
     """
     watched = {epoch for epoch in WATCHED if epoch < run.epochs_run} | set(range(run.epochs_run - 9, run.epochs_run + 1))
 
@@ -186,7 +187,7 @@ def reference(maps: Tensor, masks: Tensor, metrics: bool) -> dict:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of what computes."""
+    """Versions of Python and of the packages that compute."""
     return {"python": platform.python_version()} | {
         name: version(name) for name in ("bgnb", "torch", "torchvision", "numpy", "pillow")
     }

@@ -1,4 +1,4 @@
-"""Many runs: a grid of parameters, measured on all cores, kept line by line."""
+"""Many runs: a grid of parameters, measured on all cores, saved line by line."""
 
 import json
 import os
@@ -19,11 +19,11 @@ import yaml
 from bgnb.files import InputError, append_line, choose, only_writer, progress_bar
 from bgnb.settings import Machine, Run, names
 
-EXTRAS = ("baselines", "ceilings", "metrics", "epochs")  # what a grid may ask for beside the run itself
+EXTRAS = ("baselines", "ceilings", "metrics", "epochs")  # what a grid may ask for besides the run itself
 
 
 def grids() -> dict[str, str]:
-    """The grids in the package by name, each with the first sentence of its comment.
+    """The grids that come with bgnb by name, each with the first sentence of its comment.
 
     >>> grids()["main_job"]
     'The main job on real photographs; BGNB_PHOTOS names their folder.'
@@ -44,9 +44,9 @@ def grid_file(grid: str | Path) -> Path:
 
 
 def read_grid(grid: str | Path) -> list[tuple[dict, list[str]]]:
-    """All combinations of a YAML grid, each with what else is asked to be measured; what stands first varies slowest.
+    """All combinations of a YAML grid, each with what else to measure. The first parameter in the file varies slowest.
 
-    A parameter has one value or a list of values. A list of settings that belong together may have any name, ``pairs`` say:
+    A parameter has one value or a list of values. A list of settings that belong together can have any name, ``pairs`` say:
     ``pairs: [{target: cat, scene: forest}, {target: dog, scene: playground}]``. A word such as ``$BGNB_PHOTOS`` stands for
     that environment variable. ``measure: baselines metrics`` asks for more than the run itself, see ``bgnb.measure``.
     """
@@ -64,7 +64,7 @@ def read_grid(grid: str | Path) -> list[tuple[dict, list[str]]]:
             raise InputError(f"{path}: {name} has no value")
         choices.append([each if isinstance(each, dict) else {name: each} for each in values])
     for name in sorted({name for values in choices for settings in values for name in settings} - {*names(Run), "measure"}):
-        raise InputError(f"{path}: {name} is no parameter of a run")
+        raise InputError(f"{path}: {name} is not a parameter of a run")
     runs = []
     for run in (reduce(dict.__or__, combination, {}) for combination in product(*choices)):
         asked = run.pop("measure", "").split()
@@ -82,7 +82,7 @@ def read_grid(grid: str | Path) -> list[tuple[dict, list[str]]]:
 
 
 def run_key(settings: dict) -> str:
-    """A run's resolved parameters as one line, without what differs from machine to machine: the source and the device.
+    """A run's resolved parameters as one line, without those that differ between machines: the source and the device.
 
     >>> run_key({"method": "cam"}) == run_key({"method": "cam", "batch": 64, "device": "cpu"})
     True
@@ -92,7 +92,7 @@ def run_key(settings: dict) -> str:
 
 
 def read_results(path: str | Path) -> list[dict]:
-    """The results in a file of one JSON a line, each run once; none if there is no file."""
+    """The results in a file with one JSON a line, each run once; none if there is no file."""
     path = Path(path)
     if not path.exists():
         return []
@@ -101,7 +101,7 @@ def read_results(path: str | Path) -> list[dict]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
     found = {}
-    for number, line in enumerate(text.split("\n")[:-1], 1):  # after the last end of a line: nothing, or half of a line
+    for number, line in enumerate(text.split("\n")[:-1], 1):  # after the last line end: nothing, or half a line
         try:
             result = json.loads(line)
             found.setdefault(run_key(result["run"]), result)  # a run counts once
@@ -111,24 +111,24 @@ def read_results(path: str | Path) -> list[dict]:
 
 
 def measure_one(settings: dict, asked: Sequence[str], threads: int) -> dict:
-    """Measure one run in a process of its own."""
+    """Measure one run, in its own process."""
     import torch
 
     from bgnb.device import keep_memory
     from bgnb.study.runs import measure
 
-    torch.set_num_threads(min(threads, torch.get_num_threads()))  # OMP_NUM_THREADS, where it is set, asks for fewer
+    torch.set_num_threads(min(threads, torch.get_num_threads()))  # OMP_NUM_THREADS, if set, asks for fewer
     keep_memory()
     expanded = {name: os.path.expandvars(value) if isinstance(value, str) else value for name, value in settings.items()}
     numbers = measure(Run(**expanded), **dict.fromkeys(asked, True), progress=False).numbers
-    numbers["run"]["source"] = settings.get("source", "scenes")  # as in the grid: no folder of this machine
+    numbers["run"]["source"] = settings.get("source", "scenes")  # as in the grid, not a folder of this machine
     return numbers
 
 
 def sweep(grid: str | Path, out: str | Path, jobs: int = 2) -> list[dict]:
     """Measure every run of a grid that ``out`` does not hold yet; each result is added to ``out`` at once.
 
-    Processes with few threads each beat one process with many: small networks cannot keep several cores busy.
+    Several processes with few threads beat one process with many: small networks cannot keep several cores busy.
     """
     if jobs < 1:
         raise InputError(f"jobs {jobs}: at least 1 run at a time")
@@ -145,7 +145,7 @@ def sweep(grid: str | Path, out: str | Path, jobs: int = 2) -> list[dict]:
                 done.append(future.result())
                 append_line(out, json.dumps(done[-1]))
         except BaseException:
-            for process in [*(pool._processes or {}).values()]:  # what they are computing is not wanted any more
+            for process in [*(pool._processes or {}).values()]:  # nobody needs what they are computing any more
                 process.kill()
             raise
         finally:
@@ -154,7 +154,7 @@ def sweep(grid: str | Path, out: str | Path, jobs: int = 2) -> list[dict]:
 
 
 def end_with_parent(parent: int) -> None:
-    """Begin a worker: when the sweep is gone, even if it was killed, the worker ends within a second."""
+    """Start a worker that ends within a second once the sweep is gone, even if the sweep was killed."""
 
     def watch() -> None:
         while os.getppid() == parent:

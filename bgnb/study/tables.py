@@ -9,8 +9,9 @@ import pandas as pd
 from bgnb.files import InputError, atomic_write
 from bgnb.settings import METHODS, Machine, Run, names
 from bgnb.study.intervals import bootstrap_interval, bootstrap_over_seeds
+from bgnb.training import count_updates
 
-# Method in tables -> method, ratio, learning rate: what the grid comparison_development chose, in the same way for all.
+# Name in tables -> method, ratio, learning rate. The grid comparison_development chose the rates, in the same way for all.
 SETTINGS = {
     "background x1": ("background", 1, 0.01),
     "background x2": ("background", 2, 0.03),
@@ -37,7 +38,7 @@ def method_name(run: dict) -> str:
 def tidy(results: Iterable[dict]) -> pd.DataFrame:
     """One row for each result: all parameters of its run, and what tables show of it.
 
-    "hits" holds an array ``(images,)`` of 0 and 1, "result" the result itself; parameters that a run lacks have their defaults.
+    "hits" holds an array ``(images,)`` of 0 and 1, "result" the result itself. Parameters that a run lacks get their defaults.
     """
     rows = []
     for result in results:
@@ -76,7 +77,7 @@ def markdown(frame: pd.DataFrame) -> str:
 
 
 def number(values: Iterable[float]) -> str:
-    """A mean with two decimals; "-" where there is nothing, as for F where every patch shows the target."""
+    """A mean with two decimals; "-" if there is nothing to average, as for F if every patch shows the target."""
     known = [value for value in values if value is not None]
     return f"{np.mean(known):.2f}" if known else "-"
 
@@ -85,7 +86,7 @@ def number(values: Iterable[float]) -> str:
 
 
 def runs_table(results: list[dict]) -> pd.DataFrame:
-    """A row for each run, a mean over its seeds.
+    """One row for each run: means over its seeds.
 
     Loc. Acc. at IoU .40 is the mean over seeds, each at its best map threshold; its interval is a bootstrap over all images
     of all seeds. Everything else is a mean over seeds.
@@ -119,7 +120,7 @@ def runs_table(results: list[dict]) -> pd.DataFrame:
 def beside(left: list[dict], right: list[dict]) -> str:
     """Two tables in one, for what both have measured (pictures, network, epochs, ratio): each cell is left / right.
 
-    Raises InputError if there is nothing that both have.
+    Raises InputError if they have nothing in common.
     """
     rows = ["target, scene", "network", "ratio"]
     if not (left and right):
@@ -136,7 +137,7 @@ def beside(left: list[dict], right: list[dict]) -> str:
 
 
 def labelled(results: Iterable[dict]) -> pd.DataFrame:
-    """``tidy``, where runs of one method that differ in a parameter have it in their names: two networks stay two rows."""
+    """``tidy``, but runs of one method that differ in a parameter have it in their names: two networks stay two rows."""
     frame = tidy(results).sort_values("seed", kind="stable")
     more = {name: differing(group, PICTURES) for name, group in frame.groupby("name", sort=False)}
     frame["name"] = [run["name"] + also(run, more[run["name"]]) for _, run in frame.iterrows()]
@@ -144,7 +145,7 @@ def labelled(results: Iterable[dict]) -> pd.DataFrame:
 
 
 def complete(results: list[dict]) -> list[dict]:
-    """The results of those seeds that every method has been measured with on every pair (a sweep may not have ended yet)."""
+    """The results of those seeds that are measured for every method on every pair (a sweep may not have ended yet)."""
     frame = labelled(results)
     measured = frame.groupby("seed").size()
     return list(frame[frame["seed"].isin(measured.index[measured == measured.max()])]["result"])
@@ -162,7 +163,7 @@ def hits(results: list[dict]) -> dict[str, dict[str, np.ndarray]]:
 
 
 def references(results: list[dict]) -> pd.DataFrame:
-    """Baselines and ceilings with all metrics, a row for each and each seed: "name", "pictures", "metrics"."""
+    """Baselines and ceilings with all metrics, one row for each and each seed: "name", "pictures", "metrics"."""
     rows = []
     for _, run in tidy(results).iterrows():
         for name, numbers in (run["result"].get("baselines", {}) | run["result"].get("ceilings", {})).items():
@@ -172,7 +173,7 @@ def references(results: list[dict]) -> pd.DataFrame:
 
 
 def verdict(low: float, high: float) -> str:
-    """A difference's interval in a word: win, loss, or tie where it holds 0.
+    """A difference's interval in one word: win, loss, or tie if it contains 0.
 
     >>> verdict(0.1, 0.2), verdict(-0.1, 0.1), verdict(-0.2, -0.1)
     ('win', 'tie', 'loss')
@@ -181,7 +182,7 @@ def verdict(low: float, high: float) -> str:
 
 
 def accuracy_table(results: list[dict]) -> pd.DataFrame:
-    """Loc. Acc. at IoU 0.40 of all methods, baselines and ceilings, pair by pair; the mean with its interval."""
+    """Loc. Acc. at IoU 0.40 of all methods, baselines and ceilings, pair by pair, and the mean with its interval."""
     rows = []
     for name, by_pair in hits(results).items():
         low, high = bootstrap_over_seeds(np.stack(list(by_pair.values())))
@@ -196,7 +197,7 @@ def accuracy_table(results: list[dict]) -> pd.DataFrame:
 
 
 def difference_table(results: list[dict], to: str = "CAM") -> pd.DataFrame:
-    """Paired difference in Loc. Acc. to one method, image by image, with its interval over seeds and images."""
+    """Paired difference in Loc. Acc. from one method, image by image, with its interval over seeds and images."""
     found, rows = hits(results), []
     for name in found:
         if name == to:
@@ -236,15 +237,14 @@ def settings_table(results: list[dict]) -> pd.DataFrame:
     for name, group in labelled(results).groupby("name", sort=False):
         run, result = group.iloc[-1], group.iloc[-1]["result"]
         unit = METHODS[run["method"]].unit
-        drawn = result["images"]["targets"] * (1 + run["ratio"]) * (run["per_image"] if unit == "patches" else 1)
-        updates = result["epochs_run"] * -(-round(drawn) // run["batch"])
+        updates = count_updates(Run(**result["run"]), result["images"]["targets"])
         cells = {"learning rate": f"{run['lr']:g}", "epochs": str(result["epochs_run"])}
         rows.append({"": name, **cells, "in a batch": f"{run['batch']} {unit}", "updates": str(updates)})
     return pd.DataFrame(rows)
 
 
 def comparison(results: list[dict]) -> str:
-    """All tables in Markdown: for photographs, then for drawn scenes; at the end what every method was trained with."""
+    """All tables in Markdown: for photographs, for drawn scenes, and at the end what every method was trained with."""
     blocks = []
     for word, drawn in (("Photographs", False), ("Drawn scenes", True)):
         chosen = [result for result in results if (result["run"]["source"] == "scenes") == drawn]
@@ -267,7 +267,7 @@ def rates(results: Iterable[dict]) -> pd.DataFrame:
 
 
 def chosen_rates(results: Iterable[dict]) -> dict[str, float]:
-    """Method -> the learning rate with the best Loc. Acc. on the development sets; PxAP decides between equals."""
+    """Method -> the learning rate with the best Loc. Acc. on the development sets; PxAP decides ties."""
     best = rates(results).sort_values(["loc_acc", "pxap"]).reset_index().groupby("name", sort=False)["lr"].last()
     return best.to_dict()
 
@@ -283,11 +283,11 @@ def rates_table(results: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-# ---- whatever a sweep measured ----
+# ---- any sweep ----
 
 
 def render(results: list[dict]) -> str:
-    """The tables that fit the results: of several methods a comparison, of several learning rates the best, else every run."""
+    """The tables that fit the results: a comparison of methods, the best learning rate of each, or every run of one method."""
     frame = tidy(results)
     if frame["method"].nunique() > 1:
         rates_differ = frame.groupby("name")["lr"].nunique().max() > 1
@@ -298,7 +298,7 @@ def render(results: list[dict]) -> str:
 
 
 def put_into(path: str | Path, name: str, text: str) -> None:
-    """Replace what stands between ``<!-- NAME -->`` and ``<!-- end -->`` in a Markdown file."""
+    """Replace the text between ``<!-- NAME -->`` and ``<!-- end -->`` in a Markdown file."""
     page = Path(path).read_text()
     before, mark, rest = page.partition(f"<!-- {name} -->\n")
     _, end, after = rest.partition("<!-- end -->")

@@ -1,4 +1,4 @@
-"""What probability theory says before any training: what the ratio of background does to the best possible classifier.
+"""What probability theory predicts before any training: how the ratio changes the best possible classifier.
 
 All of it is ours, not the paper's (docs/protocol.md). pi is the share of target-image patches that show the target.
 """
@@ -33,9 +33,9 @@ def bayes_backgroundness(ratio: float, pi: float) -> float:
 
 
 def shift(backgroundness, factor: float):
-    """Add log ``factor`` to the logit: what a ratio ``factor`` times as high does to a perfect classifier.
+    """Add log ``factor`` to the logit, as a ratio ``factor`` times as high does to a perfect classifier.
 
-    The order of patches is kept.
+    The order of patches stays the same.
 
     Args:
         backgroundness: a number, array or tensor in [0, 1].
@@ -54,7 +54,7 @@ def normal_density(x, mean: float, sigma: float = 1.0) -> np.ndarray:
 
 
 def normal_backgroundness(x, ratio: float, pi: float, distance: float, sigma: float = 1.0) -> np.ndarray:
-    """Exact backgroundness where a patch is one number: background lies around 0, the target around ``distance``.
+    """Exact backgroundness if a patch is one number: background lies around 0, the target around ``distance``.
 
     N and F are normal around 0, P around ``distance``, all with the same ``sigma``. Labelled background: r times N.
     Labelled target: pi times P and 1 - pi times F. Backgroundness is the first over the sum.
@@ -71,8 +71,8 @@ def normal_boundary(ratio: float, pi: float, distance: float, sigma: float = 1.0
     """Where ``normal_backgroundness`` is 1/2: distance / 2 + (sigma^2 / distance) log((r - (1 - pi)) / pi).
 
     Left of it a patch is called background, right of it target. At ratio 1 it lies in the middle for every pi: there is
-    exactly as much true background as there are target-image patches. It is minus infinity up to r = 1 - pi: then nothing
-    is called background.
+    exactly as much true background as there are target-image patches. Up to r = 1 - pi it is minus infinity: nothing is
+    called background.
 
     >>> normal_boundary(1, 0.3, distance=3), round(normal_boundary(4, 0.3, distance=3), 2), normal_boundary(0.5, 0.3, distance=3)
     (1.5, 2.3, -inf)
