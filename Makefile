@@ -1,26 +1,48 @@
 # One command each: make run | test | lab | bench | class | student | figures | times | constraints | clean
-# Everything is installed into .venv by the first of them and found again by the next.
+# The first of them installs everything into .venv; the next ones find it there. To install less:
+#   make run VENV_FLAGS=--system-site-packages        keeps the torch and torchvision that your Python already has
+#   make run PIP_FLAGS="--extra-index-url ADDRESS"    takes CPU-only wheels, if the index at ADDRESS offers them
+SUITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
-	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && echo $$p && break; done)
+	$$p -c '$(SUITS)' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
+LOG := .venv/install.log
+PINNED := .venv/constraints.txt
+ALL := '.[test,class,dev]'
+MADE := .venv .pytest_cache .ruff_cache .hypothesis build bgnb.egg-info
+
+# pip writes to the log. If it fails, the end of the log is shown.
+define pip
+@$(BIN)/python -m pip install $(PIP_FLAGS) --progress-bar off $(1) >>$(LOG) 2>&1 || { \
+	tail -n 15 $(LOG); echo "pip failed. These were the last lines of $(CURDIR)/$(LOG)"; exit 2; }
+endef
 
 .PHONY: run test lab bench class student figures times constraints clean help
 help:
-	@echo "make run    find a cat in a forest, from nothing, and draw it"
-	@echo "make test   all tests, the notebooks included"
-	@echo "make lab    the lessons in JupyterLab"
-	@echo "make bench  how fast it is, beside what you would write or install instead"
-	@echo "make class  the lessons as pages for a class, without code and solutions (Voila)"
-	@echo "make student  copies of the lessons without solutions, in out/student"
-	@echo "make figures  run the lessons and write their main figures into figures/"
-	@echo "make times    run the lessons twice and write how long each takes into README.md"
+	@echo "make run          install (the first time), then find a cat in a forest, from nothing, and draw it"
+	@echo "make test         all tests, the notebooks included"
+	@echo "make lab          the lessons in JupyterLab"
+	@echo "make bench        how fast it is, beside what you would write or install instead"
+	@echo "make class        the lessons as pages for a class, without code and solutions (Voila)"
+	@echo "make student      copies of the lessons without solutions, in out/student"
+	@echo "make figures      run the lessons and write their main figures into figures/"
+	@echo "make times        run the lessons twice and write how long each takes into notebooks/README.md"
+	@echo "make constraints  install the newest versions, write them down, and test them"
+	@echo "make clean        uninstall: remove .venv and all that was made beside it, but not out/ and the cache"
 
 .venv/ready: pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "bgnb needs Python 3.11, 3.12 or 3.13 with venv: none was found; name one with make PYTHON=/path/to/python"; exit 2; }
-	@echo "Installing into .venv with $$($(PYTHON) --version): about 6 GB, some minutes, once."
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable '.[test,class,dev]'
+	@$(PYTHON) -c '$(SUITS)' >/dev/null 2>&1 || { \
+		echo "bgnb needs Python 3.11, 3.12 or 3.13 with venv; found $(or $(PYTHON),none). Name one: make PYTHON=/path/to/python"; exit 2; }
+	@echo "Setting up .venv with $$($(PYTHON) --version), once; this takes some minutes. Follow it in $(LOG)."
+	@echo "Up to 3 GB to download, up to 6.5 GB on disk: torch's wheels on the plain index bring GPU libraries along, GPU or not."
+	@echo "For less, stop with Ctrl-C and see \"Set up\" in CONTRIBUTING.md: keep the torch you have, or take CPU-only wheels."
+	@$(PYTHON) -m venv $(VENV_FLAGS) .venv
+	@$(if $(VENV_FLAGS),sed -E '/^(torch|torchvision|triton|nvidia-.*|cuda-.*)==/d',cat) constraints.txt >$(PINNED); : >$(LOG)
+	@echo "1/3 pip"
+	$(call pip,--upgrade pip)
+	@echo "2/3 bgnb and all that it needs"
+	$(call pip,--constraint $(PINNED) --editable $(ALL))
+	@echo "3/3 JupyterLab"
 	@# JupyterLab would ask at its first start whether it may fetch news.
 	@$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" 2>/dev/null
 	@touch $@
@@ -37,7 +59,7 @@ lab: .venv/ready
 
 # Ratios in one table, then how cost grows (figures/cost_growth.png), then the parts, compared with the last run of this machine.
 bench: .venv/ready
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(call pip,--constraint $(PINNED) --editable '.[bench]')
 	$(BIN)/python tests/bench/compare.py $(BENCH)
 	$(BIN)/python tests/bench/growth.py
 	$(BIN)/python -m pytest tests/bench/bench_parts.py --benchmark-autosave --benchmark-columns=median,iqr,rounds --benchmark-compare
@@ -54,14 +76,19 @@ figures: .venv/ready
 	$(BIN)/bgnb scenes --out figures
 
 times: .venv/ready
-	$(BIN)/bgnb times notebooks --into README.md
+	$(BIN)/bgnb times notebooks --into notebooks/README.md
 
-# The exact versions that last passed the tests: resolve the open ranges anew, test, write down what was installed.
+# Install the newest versions that the open ranges of pyproject.toml allow, write them down, and test them.
+# Use the oldest Python and the plain index: make constraints PYTHON=python3.11
 constraints:
-	rm -rf .venv && : > constraints.txt
-	$(MAKE) test
-	$(BIN)/python -m pip install --quiet --editable '.[bench]'
-	$(BIN)/python -m pip freeze --exclude-editable > constraints.txt && touch .venv/ready
+	rm -rf .venv && : >constraints.txt
+	$(MAKE) .venv/ready
+	$(call pip,--editable '.[bench]')
+	$(BIN)/python -m pip freeze --exclude-editable >constraints.txt && touch .venv/ready
+	$(MAKE) test || { echo "These versions do not pass. To return to the old ones: git checkout constraints.txt"; exit 1; }
 
+# Uninstall. The cache may be shared with other copies of bgnb, so it stays; so does out/, which is yours.
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	@cache=$$($(BIN)/python -c 'from bgnb.files import cache_folder; print(cache_folder())' 2>/dev/null) || cache="the folder that bgnb check named"; \
+	for made in $(MADE); do if [ -e "$$made" ]; then rm -rf "$$made"; echo "removed $$made"; fi; done; \
+	echo "kept out/, and the trained networks and prepared pictures in $$cache; delete them yourself if you like"

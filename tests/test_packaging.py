@@ -2,8 +2,10 @@
 
 import ast
 import re
+import shlex
 import sys
 import tomllib
+from importlib.metadata import PackageNotFoundError, metadata, requires
 from pathlib import Path
 
 import pytest
@@ -65,11 +67,52 @@ def test_every_line_of_the_environment_says_what_needs_it():
     assert [line for line in lines if not re.search(r"  # \w[^#]{4,}$", line)] == []
 
 
+PINS = [line.split("==") for line in (ROOT / "constraints.txt").read_text().split()]
+PINNED = {canonicalize_name(name): version for name, version in PINS}
+PYTHONS = [f"3.{minor}" for minor in range(50) if f"3.{minor}" in SpecifierSet(PROJECT["requires-python"])]
+
+
 @pytest.mark.parametrize("name", NEEDED)
 def test_the_versions_that_were_tested_fit_everywhere(name):
-    pinned = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().split())
-    version = {canonicalize_name(key): value for key, value in pinned.items()}[name]
-    assert version in NEEDED[name] and version in CONDA[CONDA_NAMES.get(name, name)]
+    assert PINNED[name] in NEEDED[name] and PINNED[name] in CONDA[CONDA_NAMES.get(name, name)]
+
+
+def test_every_version_is_pinned_once_and_for_any_build():
+    assert len(PINNED) == len(PINS)
+    assert [version for version in PINNED.values() if Version(version).local] == []  # 2.15.0, not 2.15.0+cpu
+    for line in PROJECT["optional-dependencies"]["bench"]:
+        assert PINNED[canonicalize_name(Requirement(line).name)] in Requirement(line).specifier
+
+
+def test_every_python_that_is_supported_can_install_the_pinned_versions():
+    assert PYTHONS == ["3.11", "3.12", "3.13"]
+    for name, version in PINNED.items():
+        try:
+            known = metadata(name)
+        except PackageNotFoundError:  # of another system, or of the bench
+            continue
+        if Version(known["Version"]).public == version and (bounds := known.get("Requires-Python")):
+            assert [python for python in PYTHONS if f"{python}.99" not in SpecifierSet(bounds)] == [], name
+
+
+def test_a_torch_that_is_there_already_may_keep_what_it_needs():
+    """``make run VENV_FLAGS=...`` leaves out the pins of torch and of all that torch asks for in a narrow range."""
+    (pattern,) = re.findall(r"sed -E '/(\S+)/d'", (ROOT / "Makefile").read_text())
+    kept = {name for name, version in PINNED.items() if not re.search(pattern, f"{name}=={version}")}
+    narrow = {"torch", "torchvision"}
+    for need in map(Requirement, requires("torch")):
+        if any(part.operator in ("==", "~=") for part in need.specifier) and not (need.marker and "extra" in str(need.marker)):
+            narrow.add(canonicalize_name(need.name))
+    assert not narrow & kept and {"numpy", "torchcam", "torchmetrics"} <= kept
+
+
+def test_the_hooks_run_the_tools_that_are_installed():
+    """No hook has a version of its own, so constraints.txt holds for them, too."""
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local" and {hook["language"] for hook in repository["hooks"]} == {"system"}
+    tools = {shlex.split(hook["entry"])[0] for hook in repository["hooks"]}
+    development = {Requirement(line).name for line in PROJECT["optional-dependencies"]["dev"]}
+    assert tools == {f".venv/bin/{name}" for name in development - {"pre-commit"}}
 
 
 NAMES = {"pillow": "PIL", "pyyaml": "yaml", "ipython": "IPython", "jupyter-client": "jupyter_client"}  # as they are imported
