@@ -86,8 +86,8 @@ def imports() -> dict[str, set[str]]:
 
 
 def test_every_file_imports_only_from_files_above_it():
-    places = {path.stem if path.suffix == ".py" else path.name for path in ROOT.iterdir()} - {"__init__", "__main__", "__pycache__"}
-    assert places == set(ORDER)
+    places = {path.stem if path.suffix == ".py" else path.name for path in ROOT.iterdir()}
+    assert places - {"__init__", "__main__", "__pycache__"} == set(ORDER)
     for name, needs in imports().items():
         mine = ORDER.index(name.split(".")[1])
         for other in needs:
