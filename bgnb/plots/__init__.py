@@ -5,30 +5,14 @@ A figure is made without pyplot: nothing is shown twice and nothing stays open. 
 maps ``(H, W)`` in [0, 1], masks ``(H, W)`` bool, on any device.
 """
 
-from bgnb.plots.base import (
-    BACKGROUNDNESS,
-    KINDS_STYLE,
-    MASK,
-    METHODS_STYLE,
-    OUTLINE,
-    TARGETNESS,
-    Drawing,
-    array,
-    cut_out,
-    outline,
-    panels,
-    picture,
-    png,
-    save,
-    show_image,
-    talk,
-)
+from bgnb.plots.base import BACKGROUNDNESS, KINDS_STYLE, METHODS_STYLE, TARGETNESS, Drawing, panels, png, save, talk
 from bgnb.plots.comparison import draw_changes, draw_inside, draw_methods
 from bgnb.plots.induction import draw_routes, draw_two_bells
-from bgnb.plots.maps import draw_compare, draw_cover, draw_curve, draw_gallery, draw_map, draw_masked
+from bgnb.plots.maps import draw_compare, draw_cover, draw_cut_outs, draw_gallery, draw_map, draw_masked
 from bgnb.plots.patches import draw_kind_strip, draw_noise_curve, draw_patches
-from bgnb.plots.scores import draw_losses, draw_medians, draw_scores
-from bgnb.plots.tables import draw_choice, draw_cut_outs, draw_heat, draw_intervals, draw_lines
+from bgnb.plots.pictures import MASK, OUTLINE, array, cut_out, outline, picture, show_image
+from bgnb.plots.scores import draw_curve, draw_lines, draw_losses, draw_medians, draw_scores
+from bgnb.plots.tables import draw_choice, draw_heat, draw_intervals
 
 __all__ = [
     "BACKGROUNDNESS", "KINDS_STYLE", "MASK", "METHODS_STYLE", "OUTLINE", "TARGETNESS", "Drawing", "array", "cut_out",

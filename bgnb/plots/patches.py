@@ -1,4 +1,4 @@
-"""Patches: where they were cut, what they show_image, how many labels are wrong."""
+"""Patches: where they were cut, what they show, how many labels are wrong."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,8 @@ from matplotlib.patches import Rectangle
 
 from bgnb.data import ImageSet
 from bgnb.patches import Patches, noise_rate
-from bgnb.plots.base import BACKGROUNDNESS, KINDS_STYLE, array, legend_above, panels, picture, show_image
+from bgnb.plots.base import BACKGROUNDNESS, KINDS_STYLE, LABEL, LINE, SMALL, colour_bar, legend_above, panels, rim
+from bgnb.plots.pictures import array, picture, show_image
 
 
 def draw_patches(imageset: ImageSet, patches: Patches, n: int = 4, first: int = 0) -> Figure:
@@ -23,7 +24,8 @@ def draw_patches(imageset: ImageSet, patches: Patches, n: int = 4, first: int = 
         A Figure; ``.numbers`` holds how many patches of each kind there are, and "noise", the label-noise rate.
     """
     n = min(n, len(imageset.targets), len(imageset.backgrounds))
-    figure, axes = panels(2, n, height=0.3 + 2 * 9.6 / n)
+    letters = 0.85 if patches.target_fraction is not None else 0.5
+    figure, axes = panels(2, n, height=letters, tall=imageset.targets.shape[2] / imageset.targets.shape[3])
     kind, side = patches.known_kind, patches.pixels.shape[-1]
     label, image, top, left = (array(t) for t in (patches.label, patches.image, patches.top, patches.left))
     for row, images in enumerate((imageset.targets, imageset.backgrounds)):
@@ -35,64 +37,54 @@ def draw_patches(imageset: ImageSet, patches: Patches, n: int = 4, first: int = 
     counts = {name: int((kind == name).sum()) for name in KINDS_STYLE if (kind == name).any()}
     figure.numbers = counts | {"noise": noise_rate(patches)}
     noise = "" if patches.kind is None else f"label noise: {figure.numbers['noise']:.0%} of the target images' patches are F"
-    legend_of_kinds(figure, counts, noise)
+    handles = [Rectangle((0, 0), 1, 1, fill=False, ec=KINDS_STYLE[name][0], lw=2.4) for name in counts]
+    legend_above(figure, handles, [KINDS_STYLE[name][2] for name in counts], noise)
     return figure
 
 
 def outline_patch(ax: Axes, left: int, top: int, side: int, kind: str) -> None:
-    """A patch's frame with a white rim and the letter of its kind, readable on any photo."""
+    """A patch's frame with a white rim and the letter of its kind, readable on any photo; no frame hides a letter."""
     colour = KINDS_STYLE[kind][0]
-    for rim, width in (("white", 4), (colour, 2.4)):
-        ax.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor=rim, linewidth=width))
-    letter = "?" if kind == "T" else kind
+    frame = dict(fill=False, edgecolor=colour, linewidth=2.4, path_effects=rim(2.4, "white"), clip_on=False)
+    ax.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, **frame))
+    inches = side / ax.images[0].get_array().shape[1] * 0.8 * ax.figure.get_figwidth() / ax.get_gridspec().ncols
+    letters = dict(color="white", fontsize=min(SMALL - 2, 32 * inches), weight="bold", va="top", ha="left", zorder=3)
     box = dict(facecolor=colour, edgecolor="none", pad=1.2)
-    ax.text(left + 0.5, top + 0.5, letter, color="white", fontsize=9, weight="bold", va="top", ha="left", bbox=box, clip_on=True)
-
-
-def legend_of_kinds(figure: Figure, kinds: Sequence[str], title: str = "") -> None:
-    """What the colours mean, above everything, with a title."""
-    handles = [Rectangle((0, 0), 1, 1, fill=False, ec=KINDS_STYLE[k][0], lw=2.4) for k in kinds]
-    names = [KINDS_STYLE[k][2] for k in kinds]
-    legend_above(figure, handles, names, title)
+    ax.text(left + 0.5, top + 0.5, "?" if kind == "T" else kind, bbox=box, **letters)
 
 
 def draw_kind_strip(patches: Patches, n: int = 10, scores=None, title: str = "") -> Figure:
     """Examples of every kind, a row each; with ``scores`` (backgroundness of every patch) their colour and number below.
 
-    The same patches are shown at every call, the first ``n`` of each kind: only their scores change.
+    The same patches are shown at every call, the first ``n`` of each kind: only their scores change. Without scores the
+    numbers say which share of a patch is target, if masks tell.
     """
-    kind = patches.known_kind
-    found = [name for name in KINDS_STYLE if (kind == name).any()]
-    step = 1.18 if scores is None else 1.4  # from row to row, in patches
-    across, down = 1.1 * n + 2.4, step * len(found)
-    figure, axes = panels(height=9.6 * down / (across + (1.2 if scores is not None else 0)) + (0.5 if title else 0.15))
-    ax = axes[0, 0]  # one for all: thirty would take a second to draw
-    show_image(ax, np.zeros((1, 1)), title, alpha=0)
-    for row, name in enumerate(found):
-        colour, _, words = KINDS_STYLE[name]
-        letter, _, rest = words.partition(": ")
-        ax.text(-2.3, step * row + 0.5, "?" if name == "T" else letter, va="center", color=colour, weight="bold", fontsize=26)
-        ax.text(
-            -1.75,
-            step * row + 0.5,
-            rest.replace(", ", ",\n").replace(" the ", "\nthe ").replace("d im", "d\nim"),
-            va="center",
-            fontsize=11,
-        )
-        for column, i in enumerate(np.flatnonzero(kind == name)[:n]):
-            left, top, text = 1.1 * column, step * row, ""
-            if scores is not None:
-                colour, text = BACKGROUNDNESS(float(scores[i])), f"{float(scores[i]):.2f}"
-            ax.imshow(picture(patches.pixels[i]), extent=(left, left + 1, top + 1, top))
-            ax.add_patch(Rectangle((left, top), 1, 1, fill=False, edgecolor=colour, linewidth=4 if scores is None else 7))
-            ax.text(left + 0.5, top + 1.07, text, ha="center", va="top", fontsize=12)
-            if scores is None and name in "PF":
-                box = dict(facecolor="white", alpha=0.85, edgecolor="none", pad=1)
-                ax.text(left + 0.08, top + 0.9, f"{float(patches.target_fraction[i]):.0%}", fontsize=11, bbox=box)
-    ax.set(xlim=(-2.4, 1.1 * n), ylim=(down, -0.06), aspect="equal")
-    if scores is not None:
-        bar = figure.colorbar(ScalarMappable(cmap=BACKGROUNDNESS), ax=ax, shrink=0.85, pad=0.01)
-        bar.set_label("backgroundness", size=13)
+    kind, plain, side = patches.known_kind, scores is None, 1.16  # from patch to patch, in patches
+    found = {name: np.flatnonzero(kind == name)[:n] for name in KINDS_STYLE if (kind == name).any()}
+    n, bar = max(map(len, found.values())), 0 if plain else 1.0
+    if not title and plain and "T" not in found:
+        title = "numbers: share of target pixels"
+    size = dict(width=min(9.6, max(4, n + bar)), tall=1.1 / n / side, beside=bar)
+    figure, axes = panels(len(found), 1, height=0.3 + (0.55 if title else 0.35) * len(found), **size)
+    for ax, (name, chosen) in zip(axes[:, 0], found.items(), strict=True):  # one for a row: thirty would take a second
+        numbers = [""] * len(chosen)
+        if not plain:
+            numbers = [f"{float(scores[i]):.2f}" for i in chosen]
+        elif name in "PF":
+            numbers = [f"{float(patches.target_fraction[i]):.0%}" for i in chosen]
+        for left, i in zip(side * np.arange(len(chosen)), chosen, strict=True):
+            colour = KINDS_STYLE[name][0] if plain else BACKGROUNDNESS(float(scores[i]))
+            ax.imshow(picture(patches.pixels[i]), extent=(left, left + 1, 1, 0))
+            ax.add_patch(Rectangle((left, 0), 1, 1, fill=False, edgecolor=colour, linewidth=5, clip_on=False))
+        ax.set_title(KINDS_STYLE[name][2], fontsize=LABEL, loc="left")
+        ax.set_xticks(side * np.arange(len(chosen)) + 0.5, numbers)
+        ax.set(xlim=(-0.06, side * n - 0.06), ylim=(1.05, -0.05), yticks=[], aspect="equal")
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+        ax.grid(False)
+    if not plain:
+        colour_bar(figure, ScalarMappable(cmap=BACKGROUNDNESS), axes[:, 0], "backgroundness", shrink=0.9, pad=0.01)
+    legend_above(figure, [], title=title)
     return figure
 
 
@@ -105,13 +97,12 @@ def draw_noise_curve(curves: Mapping[str, tuple[Sequence[float], Sequence[float]
     >>> draw_noise_curve({"patch (pixels)": ([16, 32], [0.7, 0.5], 24)}).axes[0].get_ylabel()
     'label-noise rate'
     """
-    figure, axes = panels(1, len(curves), height=3.8, sharey=True)
+    figure, axes = panels(1, len(curves), height=4, sharey=True)
+    colour, marker, _ = KINDS_STYLE["F"]
     for ax, (name, (x, rates, here)) in zip(axes[0], curves.items(), strict=True):
-        ax.plot(x, rates, color=KINDS_STYLE["F"][0], marker=KINDS_STYLE["F"][1], lw=3, ms=9)
-        ax.axvline(here, color="0.35", ls="--")
-        ax.annotate("this lesson", (here, 0.03), xytext=(5, 0), textcoords="offset points", fontsize=11, color="0.35")
-        ax.set(xlabel=name, ylim=(0, 1))
-        ax.grid(alpha=0.3)
-        ax.yaxis.set_major_formatter("{x:.0%}")
+        ax.plot(x, rates, color=colour, marker=marker, **LINE)
+        ax.axvline(here, color="0.35", ls="--", lw=2, label="this lesson")
+        ax.set(xlabel=name, xlim=(0, None), ylim=(0, 1))
     axes[0, 0].set_ylabel("label-noise rate")
+    legend_above(figure)
     return figure

@@ -7,25 +7,14 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+from seaborn.utils import relative_luminance
 from torch import Tensor
 
-from bgnb.metrics import mask_ious
-from bgnb.plots.base import (
-    LABEL,
-    MASK,
-    METHODS_STYLE,
-    OUTLINE,
-    PLAIN,
-    SERIES,
-    SMALL,
-    TARGETNESS,
-    array,
-    legend_above,
-    outline,
-    panels,
-    picture,
-    show_image,
-)
+from bgnb.plots.base import LABEL, METHODS_STYLE, SERIES, SMALL, TARGETNESS, colour_bar, fold, panels, rim
+from bgnb.plots.pictures import array, iou, legend_of_outlines, outlines, picture, show_image
+
+LOC_ACC = "Loc. Acc. (IoU ≥ 0.4)"
 
 
 def draw_heat(
@@ -34,9 +23,9 @@ def draw_heat(
     columns: Sequence,
     names: tuple[str, str] = ("patch (pixels)", "ratio"),
     chosen: tuple[int, int] | None = None,
-    title: str = "Loc. Acc. (IoU ≥ 0.4)",
+    title: str = LOC_ACC,
 ) -> Figure:
-    """A heat map with its numbers, mean over seeds and, if there are several, from the lowest to the highest.
+    """A heat map with its numbers: large the mean over seeds, small, if there are several, from the lowest to the highest.
 
     Args:
         values: ``(rows, columns)`` or ``(seeds, rows, columns)``. chosen: a cell to frame.
@@ -47,27 +36,36 @@ def draw_heat(
     >>> draw_heat(np.array([[0.1, 0.2], [0.8, 0.4]]), [16, 24], [1, 2], chosen=(0, 1)).numbers
     {'best': (24, 1), 'chosen': 0.2}
     """
-    figure, axes = panels(height=1.3 + 0.85 * len(rows))
+    figure, axes = panels(height=max(3, 1.3 + 0.85 * len(rows)))
     figure.numbers = heat(axes[0, 0], values, rows, columns, names, chosen, title)
     return figure
 
 
-def heat(ax: Axes, values, rows: Sequence, columns: Sequence, names: tuple[str, str], chosen, title: str) -> dict:
-    """The heat map of ``draw_heat`` on given axes; its numbers."""
+def heat(ax: Axes, values, rows: Sequence, columns: Sequence, names: tuple[str, str], chosen, title: str, bar=True) -> dict:
+    """The heat map of ``draw_heat`` on given axes; its numbers. The colour bar names both its ends; without it, a title."""
     seeds = np.asarray(values, float).reshape(-1, len(rows), len(columns))
-    mean = seeds.mean(0)
-    texts = [[f"{mean[i, j]:.2f}" for j in range(len(columns))] for i in range(len(rows))]
+    mean, low, high = seeds.mean(0), seeds.min(0), seeds.max(0)
+    ticks = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(np.nanmin(mean), max(np.nanmax(mean), np.nanmin(mean) + 0.05))
+    style = dict(cmap="viridis", vmin=ticks[0], vmax=ticks[-1], xticklabels=columns, yticklabels=rows, fmt="", ax=ax)
+    size = min(SMALL, 8.8 * ax.get_position().width * ax.figure.get_figwidth() / len(columns))
+    large = dict(fontsize=1.6 * size, weight="bold", va="bottom" if len(seeds) > 1 else "center")
+    sns.heatmap(mean, annot=np.vectorize("{:.2f}".format)(mean), annot_kws=large, cbar=False, **style)
     if len(seeds) > 1:
-        low, high = seeds.min(0), seeds.max(0)
-        texts = [[f"{t}\n{low[i, j]:.2f} … {high[i, j]:.2f}" for j, t in enumerate(line)] for i, line in enumerate(texts)]
-    style = dict(cmap="viridis", annot_kws={"fontsize": SMALL + 1}, cbar_kws={"label": title})
-    sns.heatmap(mean, annot=np.array(texts), fmt="", xticklabels=columns, yticklabels=rows, ax=ax, **style)
+        spans = np.vectorize("{:.2f} … {:.2f}".format)(low, high)
+        sns.heatmap(mean, annot=spans, annot_kws=dict(fontsize=size, va="top"), cbar=False, **style)
+    colours = ax.collections[0].get_facecolors().reshape(*mean.shape, 4)
+    for text in ax.texts:  # black or white, whichever has more contrast: 4.5 or better
+        column, row = map(int, text.get_position())
+        text.set_color("black" if relative_luminance(colours[row, column]) > 0.18 else "white")
     if chosen is not None:
-        for colour, width in (("white", 8), (SERIES[4], 4.5)):
-            corner = (chosen[1] + 0.03, chosen[0] + 0.05)
-            ax.add_patch(Rectangle(corner, 0.94, 0.9, fill=False, edgecolor=colour, linewidth=width))
+        frame = dict(fill=False, edgecolor=SERIES[4], linewidth=5, path_effects=rim(5, "white", 4))
+        ax.add_patch(Rectangle((chosen[1] + 0.04, chosen[0] + 0.06), 0.92, 0.88, **frame))
     ax.set(ylabel=names[0], xlabel=names[1])
-    ax.collections[0].colorbar.ax.yaxis.label.set_size(LABEL)
+    ax.tick_params(rotation=0, length=0)
+    if bar:
+        colour_bar(ax.figure, ax.collections[0], ax, title, ticks=ticks)
+    else:
+        ax.set_title(title, fontsize=LABEL)
     best = np.unravel_index(mean.argmax(), mean.shape)
     return {"best": (rows[best[0]], columns[best[1]]), "chosen": None if chosen is None else float(mean[chosen])}
 
@@ -91,48 +89,18 @@ def draw_choice(
     Returns:
         A Figure; ``.numbers`` as for ``draw_heat``, and "ious" of the shown maps at the threshold.
     """
-    figure, axes = panels(2, 1 + len(images), height=1.3 + 0.85 * len(rows), width_ratios=[2.6] + [1] * len(images))
-    grid = axes[0, 0].get_gridspec()
-    for ax in axes[:, 0]:
-        ax.remove()
-    large = figure.add_subplot(grid[:, 0])
-    figure.numbers = heat(large, values, rows, columns, ("patch (pixels)", "ratio"), chosen, "Loc. Acc. (IoU ≥ 0.4)")
-    ious = None if masks is None else mask_ious(maps.cpu(), masks.cpu(), (threshold,))[:, 0].tolist()
+    figure, axes = panels(2, 1 + len(images), height=1.6 + 0.85 * len(rows), width_ratios=[2.2] + [1] * len(images))
+    large = axes[0, 0]
+    large.set_subplotspec(large.get_gridspec()[:, 0])
+    axes[1, 0].remove()
+    figure.numbers = heat(large, values, rows, columns, ("patch (pixels)", "ratio"), chosen, LOC_ACC, bar=False)
+    ious = None if masks is None else [iou(m, mask, threshold) for m, mask in zip(maps, masks, strict=True)]
     for i, (above, below) in enumerate(axes[:, 1:].T):
         show_image(above, picture(images[i]))
         show_image(below, array(maps[i]), "" if ious is None else f"IoU {ious[i]:.2f}", cmap=TARGETNESS, vmin=0, vmax=1)
-        outline(below, array(maps[i]) >= threshold, OUTLINE)
-        if masks is not None:
-            outline(below, array(masks[i]), MASK, 1.8, "--")
+        outlines(below, maps[i], threshold, None if masks is None else masks[i])
+    legend_of_outlines(figure, threshold, masks)
     figure.numbers["ious"] = ious
-    return figure
-
-
-def draw_cut_outs(photos: Sequence[np.ndarray], maps: Sequence[np.ndarray], threshold: float, n: int = 4) -> Figure:
-    """Photos of any size, above their cut-outs at the map threshold, and the histogram of targetness that it parts.
-
-    Args:
-        photos: ``(h, w, 3)`` uint8 each. maps: ``(h, w)`` targetness each. threshold: map threshold. n: how many to show.
-
-    Returns:
-        A Figure; ``.numbers``: "share", the mean share of a photo that is cut out, over all photos.
-    """
-    n = min(n, len(photos))
-    figure, axes = panels(3, n, height=6.4, height_ratios=[2, 2, 1.3])
-    for ax, photo in zip(axes[0], photos, strict=False):
-        show_image(ax, photo)
-    for ax, photo, values in zip(axes[1], photos, maps, strict=False):
-        alpha = (values >= threshold)[..., None]
-        show_image(ax, np.where(alpha, photo / 255, PLAIN), f"{alpha.mean():.0%}")
-    for ax in axes[2]:
-        ax.remove()
-    ax = figure.add_subplot(axes[2, 0].get_gridspec()[2, :])
-    ax.hist(np.concatenate([m.ravel() for m in maps]), 50, range=(0, 1), color="0.55")
-    ax.axvline(threshold, color=SERIES[4], lw=3)
-    ax.set(yticks=[], xlim=(0, 1))
-    ax.set_xlabel(f"targetness of all pixels of all photos; map threshold {threshold:.2f}", size=LABEL)
-    ax.spines[["top", "right"]].set_visible(False)
-    figure.numbers = {"share": float(np.mean([(m >= threshold).mean() for m in maps]))}
     return figure
 
 
@@ -152,43 +120,16 @@ def draw_intervals(
     figure, axes = panels(height=1 + 0.45 * len(rows))
     ax = axes[0, 0]
     for i, (name, (value, low, high)) in enumerate(rows.items()):
-        colour, marker = METHODS_STYLE.get(name, (SERIES[0], "o") if name in values else ("0.35", "|"))
-        ax.plot([low, high], [i, i], color=colour, lw=4, alpha=0.6, solid_capstyle="butt")
-        ax.plot(value, i, color=colour, marker=marker, ms=11, mew=3 if marker == "|" else 1)
-    ax.set_yticks(range(len(rows)), list(rows), fontsize=SMALL + 1)
-    ax.set_xlabel(xlabel)
-    ax.invert_yaxis()
-    ax.grid(axis="x", alpha=0.3)
-    if ax.get_xlim()[0] < 0:
-        ax.axvline(0, color="0.1", lw=1.5)
+        colour, marker = METHODS_STYLE.get(name, (SERIES[0], "o") if name in values else ("0.35", "d"))
+        ax.plot([low, high], [i, i], color=colour, lw=5, alpha=0.55, solid_capstyle="butt", clip_on=False)
+        ax.plot(value, i, color=colour, marker=marker, ms=12, clip_on=False)
+    ax.set_yticks(range(len(rows)), list(rows), fontsize=LABEL)
+    ax.set(xlabel=fold(xlabel, 0.62 * figure.get_figwidth(), LABEL), ylim=(len(rows) - 0.4, -0.6))
+    if min(low for _, low, _ in rows.values()) < 0:
+        ax.axvline(0, color="0.1", lw=1.5, zorder=1)
+    else:
+        ax.set_xlim(left=0)
     ends = [(low, high) for _, low, high in values.values()]
     pairs = [(a, b) for i, a in enumerate(ends) for b in ends[i + 1 :]]
     figure.numbers = {"pairs": len(pairs), "apart": sum(a[1] < b[0] or b[1] < a[0] for a, b in pairs)}
-    return figure
-
-
-def draw_lines(
-    x: Sequence[float], lines: Mapping[str, Sequence[float]], xlabel: str, ylabel: str, marks: Mapping[str, float] | None = None
-) -> Figure:
-    """One or more lines over ``x`` with markers of their own; ``marks`` are named places on the x axis.
-
-    >>> draw_lines([1, 2], {"cat": [0.5, 0.7]}, "ratio", "Loc. Acc.").numbers
-    {'cat': 0.7}
-    """
-    figure, axes = panels(height=4)
-    ax = axes[0, 0]
-    many = len(x) > 40
-    for (name, y), colour, marker, style in zip(lines.items(), SERIES, "osXD^v", ("-", "--", ":", "-.", "-", "--"), strict=False):
-        ax.plot(x, y, color=colour, marker=None if many else marker, ls=style, lw=2 if many else 3, ms=9, label=name)
-        figure.numbers[name] = max(y)
-    for i, (name, place) in enumerate((marks or {}).items()):
-        ax.axvline(place, color="0.35", lw=1.5, ls="--")
-        side = dict(ha="right", xytext=(-8, 0)) if i == 0 else dict(ha="left", xytext=(9, 0))
-        options = dict(xycoords=("data", "axes fraction"), textcoords="offset points", color="0.2", fontsize=SMALL + 1)
-        ax.annotate(name, (place, 0.93), **options, **side)
-    if len(x) <= 8:  # a few settings: name each, and begin at 0, or differences look larger than they are
-        ax.set(xticks=list(x), ylim=(0, 1.1 * max(0.1, max(map(max, lines.values())))))
-    ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.grid(alpha=0.3)
-    legend_above(figure)
     return figure
