@@ -114,7 +114,7 @@ def sweep(
         jobs: runs at a time, each on its share of the cores.
         into: Markdown file to put the table into, between <!-- GRID's name --> and <!-- end -->.
     """
-    from bgnb.study import sweeps, tables
+    from bgnb.study import claims, sweeps, tables
 
     if list or grid is None:
         for name, words in sweeps.grids().items():
@@ -123,10 +123,26 @@ def sweep(
     name = Path(grid).stem
     out = out or Path(f"{name}.jsonl")
     check_writable(out)
-    text = tables.render(sweeps.sweep(grid, out, jobs))
+    results = sweeps.sweep(grid, out, jobs)
+    text = claims.render(results)
     if into:
         tables.put_into(into, name, text)
     print(text)
+
+
+def claims(results: Path = Path("docs/results"), json: Path | None = None) -> None:
+    """Say which of the paper's claims hold, by the stored results: each with its effect, interval and verdict.
+
+    Args:
+        results: folder of the stored results.
+        json: file for the claims; None: standard output.
+    """
+    from bgnb.study.claims import claims as find
+
+    if not results.is_dir():
+        raise InputError(f"{results}: no such folder; name the one with the stored results")
+    check_writable(json)
+    write_json(find(results), json)
 
 
 def beside(
@@ -265,7 +281,7 @@ def say(line: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of ``bgnb``: exit status 0, or 2 and one line that says what was wrong."""
-    commands = (run, extract, sweep, beside, rerun, check, classroom, times, scenes)
+    commands = (run, extract, sweep, claims, beside, rerun, check, classroom, times, scenes)
     try:
         tyro.extras.subcommand_cli_from_dict(
             {command.__name__: command for command in commands},

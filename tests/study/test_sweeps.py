@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from bgnb.files import InputError, append_line, only_writer
+from bgnb.study.claims import render as render_page
 from bgnb.study.sweeps import grids, read_grid, read_results, run_key, sweep
 from bgnb.study.tables import beside, put_into, render, runs_table
 
@@ -19,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
 GRIDS = sorted((ROOT / "bgnb" / "study" / "grids").glob("*.yml"))
 PAGES = "\n".join(page.read_text() for page in sorted(RESULTS.glob("*.md")))
+RUNNING = {"verdict"}  # shown while it is being measured; take it out when it is complete
 SHOWN = [grid for grid in GRIDS if f"<!-- {grid.stem} -->" in PAGES]  # the others are still being measured
 
 
@@ -37,9 +39,12 @@ def test_no_table_got_lost():
 def test_the_pages_show_the_stored_results(grid, monkeypatch):
     monkeypatch.setenv("BGNB_PHOTOS", "photos")
     results = read_results(RESULTS / f"{grid.stem}.jsonl")
-    assert block(grid.stem) == render(results)
-    wanted = {(r["ratio"], r["seed"], r["net"], r["target"], r["scene"], r["epochs"]) for r, _ in read_grid(grid)}
-    measured = {tuple(r["run"][k] for k in ("ratio", "seed", "net", "target", "scene", "epochs")) for r in results}
+    assert block(grid.stem) == render_page(results)
+    wanted = {run_key(settings) for settings, _ in read_grid(grid)}
+    measured = {run_key(result["run"]) for result in results}
+    if grid.stem in RUNNING:
+        assert measured < wanted
+        return
     assert measured == wanted
     for settings, asked in read_grid(grid):  # every result holds what its grid asks for
         (result,) = [r for r in results if run_key(r["run"]) == run_key(settings)]
