@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter
 # Colour (told apart by colour-blind people, too), marker, words. T stands for what is P or F when no mask tells which.
 KINDS_STYLE = {
     "P": ("#0072B2", "o", "P: shows the target"),
-    "F": ("#E69F00", "X", "F: target image, no target"),
+    "F": ("#E69F00", "X", "F: target image, hardly any target"),
     "N": ("#AA4499", "s", "N: background image"),
     "T": ("#56B4E9", "D", "P or F: no mask tells"),
 }
