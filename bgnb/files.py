@@ -91,10 +91,10 @@ def temporary(path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(OSError):
         for other in path.parent.iterdir():
-            number = other.name.removeprefix(f".{path.name}.").partition("-")[0]
-            if other.name.startswith(f".{path.name}.") and number.isdecimal() and not psutil.pid_exists(int(number)):
+            number = other.name.removeprefix(f".{path.name}.bgnb-").partition("-")[0]
+            if other.name.startswith(f".{path.name}.bgnb-") and number.isdecimal() and not psutil.pid_exists(int(number)):
                 shutil.rmtree(other) if other.is_dir() else other.unlink()
-    return f".{path.name}.{os.getpid()}-"
+    return f".{path.name}.bgnb-{os.getpid()}-"
 
 
 @contextlib.contextmanager
@@ -113,13 +113,19 @@ def only_writer(path: str | Path) -> Iterator[None]:
 
 
 def append_line(path: str | Path, line: str) -> None:
-    """Add a line to a file, or leave the file as it was. Half a line, left by a full disk or a kill, does not stay."""
+    """Add a line of JSON to a file, or leave the file as it was. Half a line, left by a full disk or a kill, does not stay."""
     try:
         with Path(path).open("ab+", buffering=0) as file:
             file.seek(0)
-            end = file.read().rfind(b"\n") + 1  # what comes after it is half a line
-            file.truncate(end)
-            left = f"{line}\n".encode()
+            content = file.read()
+            end, left = len(content), f"{line}\n".encode()
+            if content and not content.endswith(b"\n"):
+                try:
+                    json.loads(content[content.rfind(b"\n") + 1 :])
+                    left = b"\n" + left  # a whole line, whose end alone is missing
+                except ValueError:
+                    end = content.rfind(b"\n") + 1
+                    file.truncate(end)
             try:
                 while left:
                     left = left[file.write(left) :]

@@ -143,13 +143,13 @@ class Run(Machine, Maps, Training, Pictures):
     """
 
     def __post_init__(self):
-        for name, (low, high) in LIMITS.items():
-            value, whole = getattr(self, name), Run.__dataclass_fields__[name].type in (int, int | None)
-            if value is None and Run.__dataclass_fields__[name].default is None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name not in LIMITS or (value is None and field.default is None):
                 continue
-            if whole and not isinstance(value, int):
-                raise InputError(f"{name} {value!r}: must be a whole number")
-            within(name, value, low, high)
+            if field.type in (int, int | None) and not isinstance(value, int):
+                raise InputError(f"{field.name} {value!r}: must be a whole number")
+            within(field.name, value, *LIMITS[field.name])
         choose("preset", self.preset, PRESETS)
         choose("method", self.method, METHODS)
         choose("overlap", self.overlap or OVERLAPS[0], OVERLAPS)

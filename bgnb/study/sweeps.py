@@ -19,6 +19,7 @@ import yaml
 from bgnb.files import InputError, append_line, choose, only_writer, progress_bar
 from bgnb.settings import Machine, Run, names
 
+BEGINNING = '{"run": '  # of every result
 EXTRAS = ("baselines", "ceilings", "metrics", "epochs")  # what a grid may ask for besides the run itself
 
 
@@ -101,11 +102,15 @@ def read_results(path: str | Path) -> list[dict]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
     found = {}
-    for number, line in enumerate(text.split("\n")[:-1], 1):  # after the last line end: nothing, or half a line
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
         try:
             result = json.loads(line)
             found.setdefault(run_key(result["run"]), result)  # a run counts once
         except (ValueError, KeyError, TypeError):
+            cut_short = number == len(lines) and not text.endswith("\n")
+            if cut_short and (line.startswith(BEGINNING) or BEGINNING.startswith(line)):
+                break  # half of a result at the end, left by a full disk or a kill
             raise InputError(f"{path}, line {number}: is no result of a sweep") from None
     return list(found.values())
 

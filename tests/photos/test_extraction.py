@@ -116,10 +116,14 @@ def test_photos_that_would_share_a_name_keep_three_results(tmp_path):
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next(folders, tmp_path):
-    for name in (".out.999999999-abc", f".out.{1}-abc"):  # no such process; one that runs
+    for name in (
+        ".out.bgnb-999999999-abc",
+        ".out.bgnb-1-abc",
+        ".out.2024-mine",
+    ):  # no such process; one that runs; a folder of somebody
         (tmp_path / name / "deep").mkdir(parents=True)
     extract(*folders, tmp_path / "out", RUN, progress=False)
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == [".out.1-abc"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == [".out.2024-mine", ".out.bgnb-1-abc"]
 
 
 def test_a_long_strip_and_a_huge_picture_are_refused_with_the_limit(folders, tmp_path):

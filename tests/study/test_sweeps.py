@@ -164,6 +164,22 @@ def test_a_run_counts_once_and_half_a_line_does_not_stay(tmp_path):
     assert out.read_text() == f"{one}\n{one}\n{two}\n" and [r["loc_acc"] for r in read_results(out)] == [0, 1]
 
 
+def test_a_whole_line_without_its_end_is_kept_and_a_file_of_something_else_is_refused(tmp_path):
+    out = tmp_path / "r.jsonl"
+    one, two = (json.dumps({"run": {"seed": seed}}) for seed in (0, 1))
+    out.write_text(one)
+    assert len(read_results(out)) == 1
+    append_line(out, two)
+    assert out.read_text() == f"{one}\n{two}\n"
+    out.write_text("my notes, in one line")
+    with pytest.raises(InputError, match=r"line 1: is no"):
+        read_results(out)
+    (tmp_path / "g.yml").write_text("size: 32\npatch: 16\nimages: 3\nepochs: 1\n")
+    with pytest.raises(InputError, match=r"line 1: is no"):
+        sweep(tmp_path / "g.yml", out, jobs=1)
+    assert out.read_text() == "my notes, in one line"
+
+
 def test_a_full_disk_leaves_the_file_as_it_was(tmp_path):
     code = "import resource, sys; from bgnb.files import append_line\n"
     code += "resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300)); append_line(sys.argv[1], 'x' * 400)"
@@ -174,7 +190,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path):
     assert out.read_text() == "whole\n"
 
 
-@pytest.mark.parametrize("line", ["null", "{}", "no json", "[]", '{"run": 1}', '{"run": {"speed": 1}}'])
+@pytest.mark.parametrize("line", ["", "null", "{}", "no json", "[]", '{"run": 1}', '{"run": {"speed": 1}}'])
 def test_a_line_that_is_no_result_is_named(tmp_path, line):
     out = tmp_path / "r.jsonl"
     out.write_text(json.dumps({"run": {}}) + f"\n{line}\n")
