@@ -43,9 +43,18 @@ def test_every_parameter_is_in_one_group():
 
 
 def test_the_defaults_are_the_papers_protocol():
-    run = Run()
+    run = Run().resolved()
     assert (run.size, run.patch, run.stride, run.per_image) == (256, 48, 8, 8)
-    assert (run.epochs, run.resolved().batch, run.lr) == (150, 512, 0.01)
+    assert (run.epochs, run.batch, run.lr, run.schedule, run.weight_average) == (150, 512, 0.01, "constant", False)
+
+
+@pytest.mark.parametrize(("method", "batch"), [("background", 128), ("cam", 8)])
+def test_quick_keeps_our_reading_and_changes_the_training(method, batch):
+    run, protocol = Run(preset="quick", method=method).resolved(), Run(method=method).resolved()
+    changed = {name for name in names(Run) if getattr(run, name) != getattr(protocol, name)}
+    assert changed == {"preset", "epochs", "batch", "schedule", "weight_average"}
+    assert (run.batch, run.schedule, run.weight_average) == (batch, "one-cycle", True)
+    assert Run(preset="quick", epochs=7, lr=0.1, weight_average=False).resolved().epochs == 7
 
 
 @pytest.mark.parametrize(
@@ -54,7 +63,7 @@ def test_the_defaults_are_the_papers_protocol():
         dict(preset="best"), dict(method="magic"), dict(overlap="max"), dict(precision="fp64"), dict(net="alexnet"),
         dict(schedule="zigzag"), dict(part="half"),
         dict(patch=15), dict(patch=257), dict(stride=0), dict(stride=49), dict(ratio=0),
-        dict(ratio=-1), dict(ratio=float("nan")), dict(ratio=float("inf")), dict(per_image=0), dict(epochs=0), dict(epochs=None),
+        dict(ratio=-1), dict(ratio=float("nan")), dict(ratio=float("inf")), dict(per_image=0), dict(epochs=0),
         dict(epochs=1.5), dict(epochs=True), dict(batch=0), dict(batch=1), dict(lr=0), dict(lr=float("inf")), dict(lr=1e30),
         dict(lr="fast"), dict(momentum=-0.1), dict(momentum=float("inf")),
         dict(weight_decay=-1), dict(seed=-1), dict(seed=10**20),

@@ -143,15 +143,21 @@ def snapshots(imageset: ImageSet, run: Run, taken: list[dict]) -> Callable[[int,
     Each entry holds "epoch", "weights" ("last": of the last update; "mean": their running mean, with ``weight_average``),
     "loc_acc" and "threshold" (the best of ten), "held_out" (Loc. Acc. with the threshold chosen on the other half of the
     photos), the same at IoU 0.50, "hits" and "held_out_hits" (one digit for each image), and "pxap". For patches it also holds
-    "backgroundness", the medians of P, F and N, and "target", the share of each kind that is called target.
+    "backgroundness", the medians of P, F and N, and "target", the share of each kind that is called target. "cpu" is the
+    processor time of the training so far, in seconds.
     """
+    clock = time.process_time()
     watched = {epoch for epoch in WATCHED if epoch < run.epochs_run} | set(range(run.epochs_run - 9, run.epochs_run + 1))
 
     def look(epoch: int, model: Network, loss: float) -> None:
+        nonlocal clock
         if epoch in watched:
-            taken.append({"epoch": epoch, "weights": "last", "loss": loss} | snapshot(model.last, imageset, run))
+            now = time.process_time()
+            about = {"epoch": epoch, "loss": loss, "cpu": round(now - clock, 2)}
+            taken.append(about | {"weights": "last"} | snapshot(model.last, imageset, run))
             if model.last is not model:
-                taken.append({"epoch": epoch, "weights": "mean", "loss": loss} | snapshot(model, imageset, run))
+                taken.append(about | {"weights": "mean"} | snapshot(model, imageset, run))
+            clock += time.process_time() - now  # measuring does not count
 
     return look
 

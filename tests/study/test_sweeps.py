@@ -200,7 +200,7 @@ def test_a_line_that_is_no_result_is_named(tmp_path, line):
 
 @pytest.mark.parametrize(
     ("text", "named"),
-    [("ratio: abc", "ratio 'abc'"), ("epochs: null", "epochs None"), ("seed: []", "seed has no value"), ("lr: .inf", "lr inf")],
+    [("ratio: abc", "ratio 'abc'"), ("patch: null", "patch None"), ("seed: []", "seed has no value"), ("lr: .inf", "lr inf")],
 )
 def test_a_grid_with_a_bad_value_is_one_line(tmp_path, text, named):
     (tmp_path / "g.yml").write_text(text)
