@@ -1,4 +1,4 @@
-# One command each: make run | test | lab | bench | class | student | figures | times | constraints | clean
+# One command each: make run | test | lab | pages | docs | bench | class | student | figures | times | constraints | clean
 # The first of them installs everything into .venv; the next ones find it there. To install less:
 #   make run VENV_FLAGS=--system-site-packages        keeps the torch and torchvision that your Python already has
 #   make run PIP_FLAGS="--extra-index-url ADDRESS"    takes CPU-only wheels, if the index at ADDRESS offers them
@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 BIN := .venv/bin
 LOG := .venv/install.log
 PINNED := .venv/constraints.txt
-ALL := '.[test,class,dev]'
+ALL := '.[test,class,cluster,dev]'
 MADE := .venv .pytest_cache .ruff_cache .hypothesis build bgnb.egg-info
 
 # pip writes to the log. If it fails, the end of the log is shown.
@@ -17,13 +17,15 @@ define pip
 	tail -n 15 $(LOG); echo "pip failed. These were the last lines of $(CURDIR)/$(LOG)"; exit 2; }
 endef
 
-.PHONY: run test lab bench class student figures times constraints clean help
+.PHONY: run test lab bench class student pages docs figures times constraints clean help
 help:
 	@echo "make run          install (the first time), then find a cat in a forest, from nothing, and draw it"
 	@echo "make test         all tests, the notebooks included"
 	@echo "make lab          the lessons in JupyterLab"
+	@echo "make pages        the lessons as pages that open without internet and Python, in out/pages"
+	@echo "make docs         the reference alone: all functions, results, glossary, how we read the paper"
 	@echo "make bench        how fast it is, beside what you would write or install instead"
-	@echo "make class        the lessons as pages for a class, without code and solutions (Voila)"
+	@echo "make class        the lessons for a class, without solutions: pages to read, and to run with other values (Voila)"
 	@echo "make student      copies of the lessons without solutions, in out/student"
 	@echo "make figures      run the lessons and write their main figures into figures/"
 	@echo "make times        run the lessons twice and write how long each takes into notebooks/README.md"
@@ -48,7 +50,7 @@ help:
 	@touch $@
 
 run: .venv/ready
-	$(BIN)/bgnb run --size 128 --patch 24 --stride 4 --ratio 2 --epochs 20 --json out/run.json --picture out/run.png
+	$(BIN)/bgnb run --size 128 --patch 24 --stride 4 --ratio 2 --preset quick --epochs 12 --json out/run.json --picture out/run.png
 	@echo "Look at out/run.png; all numbers are in out/run.json."
 
 test: .venv/ready
@@ -56,6 +58,14 @@ test: .venv/ready
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks
+
+# A page whose notebook and package are unchanged is not built again. PAGES may be given: make pages PAGES="--only 03 --fast"
+pages: .venv/ready
+	$(BIN)/bgnb pages notebooks --out out/pages $(PAGES)
+	@echo "Open out/pages/index.html in a browser."
+
+docs: .venv/ready
+	$(BIN)/bgnb pages notebooks --out out/pages --only docs
 
 # Ratios in one table, then how cost grows (figures/cost_growth.png), then the parts, compared with the last run of this machine.
 bench: .venv/ready
@@ -67,9 +77,9 @@ bench: .venv/ready
 student: .venv/ready
 	$(BIN)/bgnb classroom notebooks --out out/student
 
-# PORT, TOKEN, IP and PREHEAT="01 02 03" (lessons kept ready for the next visitor, a kernel each) may be given.
-class: .venv/ready
-	$(BIN)/bgnb classroom notebooks --out out/student --serve $(if $(PORT),--port $(PORT)) $(if $(TOKEN),--token $(TOKEN)) $(if $(IP),--ip $(IP)) $(if $(PREHEAT),--preheat $(PREHEAT))
+# PORT, TOKEN, IP, VISITORS (at a time) and PREHEAT="01 02 03" (lessons kept ready for the next one, a kernel each) may be given.
+class: pages
+	$(BIN)/bgnb classroom notebooks --pages out/pages --serve $(if $(PORT),--port $(PORT)) $(if $(TOKEN),--token $(TOKEN)) $(if $(IP),--ip $(IP)) $(if $(VISITORS),--visitors $(VISITORS)) $(if $(PREHEAT),--preheat $(PREHEAT))
 
 figures: .venv/ready
 	FIGURES=$(CURDIR)/figures $(BIN)/bgnb times notebooks --once

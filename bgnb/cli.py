@@ -8,7 +8,8 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryFile
+from typing import Annotated, Literal
 
 import tyro
 
@@ -28,8 +29,8 @@ class PhotoOptions(Machine, Maps, Training):
     """pixels from one window to the next"""
     ratio: float = 2
     """background patches for each target patch"""
-    epochs: int = 20
-    """passes over the photos"""
+    preset: str = "quick"
+    """recommended: the paper, with our reading of its gaps; literal: the letter of its text; quick: in a fifth of the time"""
     per_image: tyro.conf.Suppress[int] = 8  # the number of photos decides it
 
 
@@ -78,6 +79,7 @@ def extract(
     backgrounds: Path,
     out: Path,
     threshold: float | None = None,
+    skip_bad: bool = False,
 ) -> None:
     """Cut the target out of your own photos. They need no masks and can have any size and orientation.
 
@@ -85,34 +87,49 @@ def extract(
         options: parameters of the training and the maps.
         targets: folder of photos that show what you look for.
         backgrounds: folder of photos of the same kind of place that do not show it.
-        out: folder for NAME_map.png, NAME_cutout.png and extract.json.
+        out: folder for NAME_map.png, NAME_cutout.png, extract.json, and index.html, which shows them all.
         threshold: map threshold; None: chosen from the maps alone.
+        skip_bad: go on without photos that cannot be read, and list them at the end.
     """
     from bgnb.device import keep_memory
     from bgnb.photos import extract as extract_photos
 
     keep_memory()
-    report = extract_photos(targets, backgrounds, out, Run(**asdict(options)), threshold)
+    report = extract_photos(targets, backgrounds, out, Run(**asdict(options)), threshold, skip_bad)
     say(f"{out}: {len(report['photos'])} maps and cut-outs, map threshold {report['threshold']} ({report['threshold_from']})")
     if "warning" in report:
         say(f"warning: {report['warning']}")
+    for line in report.get("skipped", ()):
+        say(f"left out: {line}")
 
 
 def sweep(
     grid: tyro.conf.Positional[str | None] = None,
+    scale: Literal["fast", "cpu", "paper"] | None = None,
+    photographs: bool = False,
+    seeds: int | None = None,
     list: bool = False,
     out: Path | None = None,
     jobs: int = 2,
+    have: tuple[Path, ...] = (),
+    scheduler: str | None = None,
     into: Path | None = None,
+    picture: Path | None = None,
 ) -> None:
     """Measure every combination of a grid and print its table.
 
     Args:
         grid: a name (see --list), or a YAML file that gives parameters of a run one value or a list of values.
+        scale: fast (minutes), cpu (hours) or paper (its networks and sizes, for a GPU), if the grid has them; None: fast.
+        photographs: measure photographs, not drawn scenes, if the grid has both.
+        seeds: use the seeds 0 ... N-1; None: those of the grid.
         list: print the names of the grids that come with bgnb, then stop.
         out: file that collects the results, one JSON a line. Runs in it are not measured again. None: GRID.jsonl, here.
         jobs: runs at a time, each on its share of the cores.
+        have: files with other results. They stay as they are; runs in them count and are not measured again.
+        scheduler: address of a Dask scheduler whose workers measure the runs; local: start one here, with --jobs workers.
         into: Markdown file to put the table into, between <!-- GRID's name --> and <!-- end -->.
+        picture: PNG file for Loc. Acc. at every epoch, if the grid measures that (weight_average does).
     """
     from bgnb.study import claims, sweeps, tables
 
@@ -122,27 +139,61 @@ def sweep(
         return
     name = Path(grid).stem
     out = out or Path(f"{name}.jsonl")
-    check_writable(out)
-    results = sweeps.sweep(grid, out, jobs)
-    text = claims.render(results)
+    for file in (out, picture):
+        check_writable(file)
+    if picture and not all("every" in asked for _, asked in sweeps.read_grid(grid, scale, photographs, seeds)):
+        raise InputError(f"picture {picture}: grid {name} does not measure every epoch")
+    results = sweeps.sweep(grid, out, jobs, scale, photographs, seeds, have, scheduler)
+    text = claims.render(results, name)
     if into:
         tables.put_into(into, name, text)
+    if picture:
+        from bgnb.plots import draw_every_epoch, png
+        from bgnb.study.stopping import every_epoch
+
+        with atomic_write(picture) as part:
+            part.write_bytes(png(draw_every_epoch(every_epoch(results))))
     print(text)
 
 
-def claims(results: Path = Path("docs/results"), json: Path | None = None) -> None:
+def claims(results: Path = Path("docs/results"), json: Path | None = None, into: Path | None = None) -> None:
     """Say which of the paper's claims hold, by the stored results: each with its effect, interval and verdict.
 
     Args:
         results: folder of the stored results.
         json: file for the claims; None: standard output.
+        into: Markdown file to put the claims as a table into, between <!-- claims --> or <!-- headline --> and <!-- end -->.
     """
     from bgnb.study.claims import claims as find
+    from bgnb.study.claims import put_into
 
     if not results.is_dir():
         raise InputError(f"{results}: no such folder; name the one with the stored results")
     check_writable(json)
-    write_json(find(results), json)
+    found = find(results)
+    if into:
+        put_into(into, found)
+    if json or not into:
+        write_json(found, json)
+
+
+def digest(results: Path = Path("docs/results"), maps: bool = False) -> None:
+    """Renew what the lessons show of the long runs: the claims and curves of the stored results, which come with the package.
+
+    Args:
+        results: folder of the stored results.
+        maps: also train the drawn scenes' maps again; this takes ten minutes of a core.
+    """
+    from bgnb.device import keep_memory
+    from bgnb.study import stored
+
+    if not results.is_dir():
+        raise InputError(f"{results}: no such folder; name the one with the stored results")
+    keep_memory()
+    stored.digest(results, stored.FOLDER)
+    for target, scene in stored.PAIRS if maps else ():
+        stored.keep_maps(target, scene, stored.FOLDER)
+    say(f"wrote {stored.FOLDER}")
 
 
 def beside(
@@ -197,31 +248,58 @@ def check() -> None:
 
 def classroom(
     notebooks: tyro.conf.Positional[Path] = Path("notebooks"),
-    out: Path = Path("out/student"),
+    out: Path | None = None,
     serve: bool = False,
+    pages: Path | None = None,
     port: int = 8866,
     token: str | None = None,
     ip: str = "127.0.0.1",
     preheat: tuple[str, ...] = ("01", "02", "03"),
+    visitors: int | None = None,
 ) -> None:
-    """Write copies of the lessons without solutions, and serve them to a class with Voila.
+    """Write copies of the lessons without solutions; or serve them to a class, as pages and with Voila.
 
     Args:
         notebooks: folder of the lessons.
-        out: folder for the copies.
-        serve: also serve them, until Ctrl-C.
+        out: folder for the copies; None: out/student, or out/class with --serve.
+        serve: serve them, until Ctrl-C.
+        pages: folder that bgnb pages wrote. The class reads these, and a kernel starts only to run a lesson with other values.
         port: port to serve them on.
         token: part of the address that keeps others out; None: a new one.
         ip: address to listen on: 127.0.0.1 (only this machine) or 0.0.0.0 (everybody on the network).
         preheat: numbers of the lessons to keep ready for the next visitor, one kernel each.
+        visitors: how many may run a lesson at a time; the next one reads a sentence. None: as the free memory allows.
     """
     from secrets import token_urlsafe
 
     from bgnb.lessons import classroom
 
-    print(f"{len(classroom.write_copies(notebooks, out))} lessons without solutions: {out}", flush=True)
+    out = out or Path("out/class" if serve else "out/student")
     if serve:
-        classroom.serve(out, port, token or token_urlsafe(9), ip, [*preheat])
+        say(f"{out}: {len(classroom.write_pages(notebooks, pages, out))} pages that need no kernel")
+    print(f"{len(classroom.write_copies(notebooks, out, live=serve))} lessons without solutions: {out}", flush=True)
+    if serve:
+        classroom.serve(out, port, token or token_urlsafe(9), ip, [*preheat], visitors)
+
+
+def pages(
+    notebooks: tyro.conf.Positional[Path] = Path("notebooks"),
+    out: Path = Path("out/pages"),
+    only: tuple[str, ...] = (),
+    fast: bool = False,
+) -> None:
+    """Run the lessons and write each as one page of HTML whose pictures move. It opens without internet, server or Python.
+
+    Args:
+        notebooks: folder of the lessons.
+        out: folder for the pages; begin with its index.html.
+        only: numbers of the lessons to write: 03 04. The others keep the pages that they have.
+        fast: run them with fast = True.
+    """
+    from bgnb.lessons.pages import pages as write_pages
+
+    for name, size in write_pages(notebooks, out, only, fast):
+        say(f"{out / name}: {size / 1e6:.2f} MB")
 
 
 def times(notebooks: tyro.conf.Positional[Path] = Path("notebooks"), once: bool = False, into: Path | None = None) -> None:
@@ -260,9 +338,12 @@ def check_writable(path: Path | None) -> None:
         return
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name a file")
-    with atomic_write(path.parent / f"{path.name}.try") as part:
-        part.write_text("")
-    (path.parent / f"{path.name}.try").unlink(missing_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path.parent):  # has no name, so nothing can stay
+            pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def write_json(numbers: dict, path: Path | None) -> None:
@@ -281,7 +362,7 @@ def say(line: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of ``bgnb``: exit status 0, or 2 and one line that says what was wrong."""
-    commands = (run, extract, sweep, claims, beside, rerun, check, classroom, times, scenes)
+    commands = (run, extract, sweep, claims, digest, beside, rerun, check, classroom, pages, times, scenes)
     try:
         tyro.extras.subcommand_cli_from_dict(
             {command.__name__: command for command in commands},

@@ -23,7 +23,14 @@ if TYPE_CHECKING:  # imported where it is used, so drawing scenes need not wait 
 
 
 class InputError(ValueError):
-    """Something that the user gave is wrong. The message is one line that names the file or the argument."""
+    """Something that the user gave is wrong. The message is one line that names the file or the argument.
+
+    >>> print(InputError("a\\nb.png: not a picture"))
+    a\\nb.png: not a picture
+    """
+
+    def __init__(self, message: str):
+        super().__init__(message.replace("\n", "\\n"))  # a file's name may hold a line break
 
 
 class Busy(InputError):
@@ -69,18 +76,20 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     >>> (folder / "a.txt").read_text()
     'all of it'
     """
-    path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=temporary(path), suffix=path.suffix)
-    os.close(handle)
-    part = Path(name)
+    path, part = Path(path), None
     try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=temporary(path), suffix=path.suffix)
+        os.close(handle)
+        part = Path(name)
         yield part
         part.chmod(0o666 & ~_umask())
         part.replace(path)
     except OSError as error:  # name the file that was wanted, not the temporary one
         raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from None
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a folder that has become read-only
+            if part:
+                part.unlink(missing_ok=True)
 
 
 def temporary(path: Path) -> str:

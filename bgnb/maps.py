@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pad
 
 from bgnb.device import autocast, compute_dtype, evaluating
 from bgnb.files import InputError, choose, progress_bar
@@ -19,7 +19,8 @@ def localise(model: Network, images: Tensor, run: Run, progress: bool = False) -
     """Targetness ``(n, H, W)`` of images ``(n, 3, H, W)``: ``score_windows`` and ``targetness`` as ``run`` says, or the CAM."""
     images, run = images.to(next(model.parameters()).device), run.resolved()
     if run.image_level:
-        return min_max(upsample(class_map(model, images, run.precision, progress), tuple(images.shape[2:])))
+        maps, size = class_map(model, images, run.precision, progress), tuple(images.shape[2:])
+        return min_max(upsample(maps, size) if model.padding else upsample_unpadded(maps, size, model.step, model.field))
     scores = score_windows(model, images, run.patch, run.stride, precision=run.precision, progress=progress)
     return targetness(scores, run.patch, run.stride, tuple(images.shape[2:]), run.overlap)
 
@@ -132,3 +133,27 @@ def upsample(maps: Tensor, size: tuple[int, int], mode: str = "bicubic") -> Tens
     torch.Size([2, 32, 48])
     """
     return interpolate(maps[:, None].float(), size, mode=mode, align_corners=False)[:, 0]
+
+
+def upsample_unpadded(maps: Tensor, size: tuple[int, int], step: int, field: int) -> Tensor:
+    """``upsample`` for a network without padding, whose map is smaller than the photo.
+
+    A value belongs to the centre of the pixels that its place has seen. Beyond the outermost centres, the map goes on with the
+    values of its border.
+
+    Args:
+        maps: ``(n, h, w)``.
+        size: height and width of the photos.
+        step: pixels from one place to the next, ``Network.step``.
+        field: side of the square of pixels that a place sees, ``Network.field``.
+
+    >>> upsample_unpadded(torch.zeros(2, 27, 27), (128, 128), step=4, field=24).shape
+    torch.Size([2, 128, 128])
+    """
+    margin = (field - step) // 2  # pixels before the first place's own ``step`` pixels, which lie around its centre
+    before = -(-margin // step)  # in places
+    after = [max(0, -(-(length - margin) // step) - count) for length, count in zip(size, maps.shape[1:], strict=True)]
+    wide = pad(maps[:, None].float(), (before, after[1], before, after[0]), mode="replicate")[:, 0]
+    top = before * step - margin
+    large = upsample(wide, (wide.shape[1] * step, wide.shape[2] * step))
+    return large[:, top : top + size[0], top : top + size[1]]

@@ -5,6 +5,7 @@ change, so that the network cannot rely on the most telling part alone (a face, 
 their papers or of the field's reference evaluation (Choe et al., "Evaluating WSOL methods right", CVPR 2020).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -29,8 +30,8 @@ class Method:
 
     image_level: ClassVar[bool] = False
 
-    def start(self, model: Network, images: Tensor, generator: torch.Generator) -> list:
-        """Called once, before the first batch, with all pictures ``(N, H, W, 3)`` uint8. May add hooks to the network.
+    def start(self, model: Network, images: Iterable[Tensor], generator: torch.Generator) -> list:
+        """Called once, before the first batch, with all pictures, each ``(H, W, 3)`` uint8. May add hooks to the network.
 
         Returns the handles of its hooks, which training removes at the end.
         """
@@ -60,7 +61,11 @@ class TrueLabels(Method):
 
 @dataclass
 class CAM(Method):
-    """Class activation map (Zhou et al., CVPR 2016): train on whole images, then look at the map before the mean."""
+    """Class activation map (Zhou et al., CVPR 2016): train on whole images, then look at the map before the mean.
+
+    ``cam_unpadded`` is the same on the very network that background learning trains on patches, so that the two differ in
+    what they train on and in nothing else.
+    """
 
     image_level = True
 
@@ -87,7 +92,7 @@ class ADL(CAM):
     placement: str = "paper"
     generator: torch.Generator | None = field(default=None, repr=False)
 
-    def start(self, model: Network, images: Tensor, generator: torch.Generator) -> list:
+    def start(self, model: Network, images: Iterable[Tensor], generator: torch.Generator) -> list:
         self.generator = generator  # hooks, not modules: the weights keep their names
         return [place.register_forward_hook(self.hook) for place in adl_places(model.trunk, self.placement)]
 
@@ -127,7 +132,7 @@ class HaS(CAM):
     hidden: float = 0.5
     mean: Tensor | None = field(default=None, repr=False)
 
-    def start(self, model: Network, images: Tensor, generator: torch.Generator) -> list:
+    def start(self, model: Network, images: Iterable[Tensor], generator: torch.Generator) -> list:
         self.mean = torch.stack([image.float().mean((0, 1)) for image in images]).mean(0).round().to(torch.uint8)
         return []
 
@@ -180,4 +185,4 @@ def mix_box(height: int, width: int, keep: float, rng: np.random.Generator) -> t
     return *(int(e) for e in ends[0]), *(int(e) for e in ends[1])
 
 
-CLASSES = {"background": Method, "cam": CAM, "adl": ADL, "has": HaS, "cutmix": CutMix}
+CLASSES = {"background": Method, "cam": CAM, "adl": ADL, "has": HaS, "cutmix": CutMix, "cam_unpadded": CAM}

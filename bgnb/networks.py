@@ -38,6 +38,17 @@ class Network(nn.Module):
         return self.head(self.trunk(self.normalise(pixels)))[:, 0].float()
 
     @property
+    def field(self) -> int:
+        """Side of the square of pixels that a place of the feature map sees, for a plain chain of layers such as ``tiny``."""
+        side = 1
+        for layer in reversed(self.trunk):
+            if isinstance(layer, nn.Conv2d):
+                side += layer.kernel_size[0] - 1
+            elif isinstance(layer, nn.MaxPool2d):
+                side *= layer.stride
+        return side
+
+    @property
     def last(self) -> "Network":
         """The network after the last update, if this one's weights are a running mean; otherwise this one."""
         return self.__dict__.get("_last", self)

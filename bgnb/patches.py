@@ -1,5 +1,6 @@
 """Patches: where they are cropped, what label they inherit from their image, and what they really show."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -158,8 +159,9 @@ def sample_patches(
     >>> patches.pixels.shape, patches.label.sum().item()
     (torch.Size([36, 3, 24, 24]), 24)
     """
-    crops = draw_crops(imageset, size, per_image, ratio, generator).to(imageset.targets.device)
-    pixels = crop(pool(imageset), pool_index(crops, len(imageset.targets)), crops.top, crops.left, size)
+    device = imageset.targets.device
+    crops = draw_crops(imageset, size, per_image, ratio, generator).to(device)
+    pixels = cutter(imageset, device, size)(crops)
     fraction = None
     if imageset.masks is not None:
         of_target = crops.label == 0
@@ -168,11 +170,51 @@ def sample_patches(
     return Patches(pixels, crops.label, crops.image, crops.top, crops.left, fraction, min_fraction)
 
 
-def pool(imageset: ImageSet) -> Tensor:
-    """All images in one tensor ``(T + B, H, W, 3)``, colours last, so a patch is a few long runs of memory."""
-    targets, backgrounds = (images.permute(0, 2, 3, 1) for images in (imageset.targets, imageset.backgrounds))
-    images = torch.empty(len(targets) + len(backgrounds), *targets.shape[1:], dtype=targets.dtype, device=targets.device)
-    images[: len(targets)], images[len(targets) :] = targets, backgrounds
+def cutter(imageset: ImageSet, device: torch.device, size: int | None) -> Callable[[Crops], Tensor]:
+    """A function that cuts crops on ``device`` out of the images: ``(n, 3, size, size)``, or whole images if ``size`` is None.
+
+    On a CPU, it reads the images where they lie, in memory or on disk. A GPU first gets a copy of all, because choosing between
+    targets and backgrounds would make it wait.
+    """
+    if device.type != "cpu":
+        images = pool(imageset, device)
+
+        def cut_there(crops: Crops) -> Tensor:
+            image = pool_index(crops, len(imageset.targets))
+            return crop(images, image, crops.top, crops.left, size) if size else images[image].permute(0, 3, 1, 2)
+
+        return cut_there
+    sides = [colours_last(images.cpu()) for images in (imageset.targets, imageset.backgrounds)]
+
+    def cut(crops: Crops) -> Tensor:
+        shape = (size, size) if size else sides[0].shape[1:3]
+        pixels = torch.empty(len(crops), *shape, 3, dtype=sides[0].dtype)
+        for label, images in enumerate(sides):
+            mine = crops.label == label
+            part = crops[mine]
+            if size:
+                pixels[mine] = crop(images, part.image, part.top, part.left, size).permute(0, 2, 3, 1)
+            else:
+                pixels[mine] = images[part.image]
+        return pixels.permute(0, 3, 1, 2)
+
+    return cut
+
+
+def colours_last(images: Tensor) -> Tensor:
+    """``(n, 3, H, W)`` -> ``(n, H, W, 3)`` in the same order in memory, so that a patch is a few long runs of it.
+
+    No copy if they lie in this order already, as those of ``bgnb.load`` do.
+    """
+    return images.permute(0, 2, 3, 1).contiguous()
+
+
+def pool(imageset: ImageSet, device: torch.device | None = None) -> Tensor:
+    """All images in one tensor ``(T + B, H, W, 3)``, see ``colours_last``; on ``device``, by default their own."""
+    targets, backgrounds = imageset.targets, imageset.backgrounds
+    shape = len(targets) + len(backgrounds), *imageset.size, 3
+    images = torch.empty(shape, dtype=targets.dtype, device=device or targets.device)
+    images[: len(targets)], images[len(targets) :] = targets.permute(0, 2, 3, 1), backgrounds.permute(0, 2, 3, 1)
     return images
 
 

@@ -30,6 +30,7 @@ METHODS = {
     "adl": Unit("images", 64, 8),
     "has": Unit("images", 64, 8),
     "cutmix": Unit("images", 64, 8),
+    "cam_unpadded": Unit("images", 64, 8),
 }
 
 LIMITS = {  # parameter -> lowest and highest value; anything outside is a slip that would fail later, and less clearly
@@ -90,7 +91,8 @@ class Training:
     weights: str | None = None
     """None: train from scratch; otherwise a torchvision name or a .safetensors file"""
     method: str = "background"
-    """background: background learning, on patches; cam, adl, has, cutmix: on whole images"""
+    """background: background learning, on patches; cam, adl, has, cutmix: on whole images; cam_unpadded: CAM, but on the
+    network of the patches"""
     epochs: int | None = None
     """passes over the images; None: as the preset says"""
     equal_updates: bool = False
@@ -162,6 +164,8 @@ class Run(Machine, Maps, Training, Pictures):
         choose("schedule", self.schedule or SCHEDULES[0], SCHEDULES)
         choose("part", self.part, PARTS)
         check_network(self.net, self.patch)
+        if self.method == "cam_unpadded" and self.net != "tiny":
+            raise InputError(f"net {self.net}: always pads; method cam_unpadded needs tiny")
         if self.patch > self.size:
             raise InputError(f"patch {self.patch}: larger than the images of {self.size} pixels")
         if not 1 <= self.stride <= self.patch:
@@ -186,8 +190,13 @@ class Run(Machine, Maps, Training, Pictures):
 
     @property
     def image_level(self) -> bool:
-        """Whether the method trains on whole images. The patch then has no effect."""
+        """Whether the method trains on whole images. The patch then decides nothing but the network of ``cam_unpadded``."""
         return METHODS[self.method].unit == "images"
+
+    @property
+    def image_network(self) -> bool:
+        """Whether the network is the one for whole images. ``cam_unpadded`` takes the one for patches."""
+        return self.image_level and self.method != "cam_unpadded"
 
     def load_arguments(self) -> dict:
         """What ``bgnb.load`` takes: ``Pictures`` and the seed. Dials of the drawn scenes are left out if nobody turned them."""

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -15,11 +16,12 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bgnb.data import ImageSet
+from bgnb.data.images import identity
 from bgnb.device import autocast, compute_dtype, graphed, pick_device
 from bgnb.files import Busy, InputError, cache_folder, key, load_tensors, only_writer, progress_bar, save_tensors
 from bgnb.methods import CLASSES, Method
 from bgnb.networks import Network, build
-from bgnb.patches import crop, draw_crops, pool, pool_index
+from bgnb.patches import cutter, draw_crops
 from bgnb.settings import METHODS, Run, Training, names, values_of
 
 KEPT = 0.8  # share of the running mean of the weights that each epoch keeps
@@ -46,7 +48,8 @@ def fit(
         every: epochs from one checkpoint to the next.
         progress: show a bar with the epoch's loss and the time left.
         on_epoch: called after every epoch with its number (from 1), the network that training would return if it ended
-            there, and the mean loss.
+            there, and the mean loss. A training that goes on begins with the last epoch of the checkpoint, because nobody knows
+            whether the call after it came to its end.
         method: the method with settings other than its defaults, ``ADL(placement="reference")`` say.
 
     Returns:
@@ -69,16 +72,17 @@ def fit(
     given, method = method, method or CLASSES[run.method]()
     if method.image_level != run.image_level:
         raise InputError(f"method {type(method).__name__}: does not train on {METHODS[run.method].unit}, as {run.method} does")
-    model = build(run.net, run.patch, run.weights, run.seed, run.image_level).to(device)
+    model = build(run.net, run.patch, run.weights, run.seed, run.image_network).to(device)
     optimiser = torch.optim.SGD(
         model.parameters(), run.lr, run.momentum, weight_decay=run.weight_decay, fused=device.type in ("cpu", "cuda")
     )
     # Copied before the method adds its hooks to the network: the mean does not need them.
     mean = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(KEPT), use_buffers=True) if run.weight_average else None
     generator = torch.Generator().manual_seed(run.seed)
-    images = pool(imageset.to(device))
-    hooks = method.start(model, images, generator)
-    pictures = key(imageset.targets, imageset.backgrounds, repr(given)) if checkpoint else ""
+    cut = cutter(imageset, device, None if run.image_level else run.patch)
+    pictures = (image.permute(1, 2, 0).contiguous().to(device) for image in chain(imageset.targets, imageset.backgrounds))
+    hooks = method.start(model, pictures, generator)
+    pictures = key(identity(imageset.targets), identity(imageset.backgrounds), repr(given)) if checkpoint else ""
     losses = load_checkpoint(checkpoint, run, pictures, model, mean, optimiser, generator) if checkpoint else []
     updates = count_updates(run, len(imageset.targets))
     done = len(losses) * updates // run.epochs_run
@@ -87,6 +91,8 @@ def fit(
     weight = None if run.background_weight == 1 else torch.tensor(float(run.background_weight), device=device)
     scale = (1 + run.ratio) / (1 + run.ratio * run.background_weight)  # keeps the mean weight, and so the step, at 1
     model.train()
+    if losses and on_epoch:
+        on_epoch(len(losses), averaged(mean and mean.module, model), losses[-1])
 
     def update(pixels: Tensor, label: Tensor) -> Tensor:
         with autocast(device, dtype):
@@ -106,15 +112,10 @@ def fit(
         size, per_image = (min(imageset.size), 1) if run.image_level else (run.patch, run.per_image)
         crops = draw_crops(imageset, size, per_image, run.ratio, generator if run.redraw else run.seed)
         crops = crops[torch.randperm(len(crops), generator=generator)].to(device)
-        image = pool_index(crops, len(imageset.targets))
         labels = method.training_labels(crops, imageset, run.patch)
         total = torch.zeros((), device=device)
         for part in batches(len(crops), run.batch):
-            if run.image_level:
-                pixels = images[image[part]].permute(0, 3, 1, 2)
-            else:
-                pixels = crop(images, image[part], crops.top[part], crops.left[part], run.patch)
-            pixels, label = method.batch(pixels, labels[part].float(), generator)
+            pixels, label = method.batch(cut(crops[part]), labels[part].float(), generator)
             total += step(pixels, label) * len(label)
         losses.append(total.item() / len(crops))  # the only time an epoch waits for the device
         bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
@@ -125,10 +126,10 @@ def fit(
         if checkpoint and ((epoch + 1) % every == 0 or epoch + 1 == run.epochs_run):
             save_checkpoint(checkpoint, run, pictures, model, mean, optimiser, generator, losses)
         if on_epoch:
-            on_epoch(epoch + 1, averaged(mean, model), losses[-1])
+            on_epoch(epoch + 1, averaged(mean and mean.module, model), losses[-1])
     for hook in hooks:
         hook.remove()
-    network = averaged(mean, model.eval()).eval()
+    network = averaged(mean and mean.module, model.eval()).eval()
     network.losses = losses
     return network
 
@@ -156,12 +157,12 @@ def count_updates(run: Run, targets: int) -> int:
     return run.epochs_run * len(batches(drawn + max(1, round(run.ratio * drawn)), run.batch))
 
 
-def averaged(mean: AveragedModel | None, last: Network) -> Network:
+def averaged(mean: Network | None, last: Network) -> Network:
     """The network of the mean weights, with the last network as its ``.last``; without a mean, the last network itself."""
     if mean is None:
         return last
-    mean.module.__dict__["_last"] = last  # bypasses nn.Module, which would register it as a part of the network
-    return mean.module
+    mean.__dict__["_last"] = last  # bypasses nn.Module, which would register it as a part of the network
+    return mean
 
 
 def one_cycle(optimiser: torch.optim.Optimizer, highest: float, updates: int, done: int) -> OneCycleLR:
@@ -183,7 +184,8 @@ def trained(
 ) -> Network:
     """``fit``, or the network that an earlier ``fit`` of the same pictures, run and method left in the cache folder.
 
-    ``on_epoch`` is called as in ``fit``. With it, the networks of all epochs are kept, not only the last.
+    A training that was interrupted goes on. ``on_epoch`` is called as in ``fit``, for every epoch once. With it, the networks of
+    all epochs are kept, not only the last.
 
     >>> from bgnb import load
     >>> pictures = load(size=64, images=4, progress=False)
@@ -193,50 +195,83 @@ def trained(
     >>> seen[:2] == seen[2:], len(seen)
     (True, 4)
     """
-    name = network_key(imageset, run, method) + ("-epochs" if on_epoch else "")
-    path = cache_folder() / "networks" / f"{name}.safetensors"
-    model = build(run.net, run.patch, seed=run.seed, image_level=run.image_level).to(pick_device(run.device))
-    epochs = range(1 if on_epoch else run.epochs_run, run.epochs_run + 1)
-    try:
-        tensors, metadata = load_tensors(path)
-        losses = json.loads(metadata["losses"])
-        weights = [{n: tensors[f"{epoch}.{n}"] for n in model.state_dict()} for epoch in epochs]
-        model.load_state_dict(weights[0])
-    except (InputError, KeyError, ValueError, TypeError, RuntimeError):  # missing, or damaged
-        kept = {}
-
-        def look(epoch: int, model: Network, loss: float) -> None:
-            if epoch in epochs:
-                kept.update({f"{epoch}.{n}": tensor.clone() for n, tensor in model.state_dict().items()})
-            if on_epoch:
-                on_epoch(epoch, model, loss)
-
-        options = dict(progress=progress, on_epoch=look, method=method)
-        # After an interruption, ``on_epoch`` would miss the epochs before it.
-        model = fit(imageset, run, **options) if on_epoch else fit_or_go_on(imageset, run, path.with_suffix(".part"), **options)
+    name = cache_folder() / "networks" / network_key(imageset, run, method)
+    options = dict(progress=progress, method=method)
+    if on_epoch:
+        return watched(imageset, run, name.with_name(f"{name.name}-epochs"), on_epoch, **options)
+    file, checkpoint = (name.with_suffix(suffix) for suffix in (".safetensors", ".part"))
+    if not (model := restored(file, run)):
+        model = fit_or_go_on(imageset, run, checkpoint, **options)
         with suppress(OSError):  # a full disk costs the next call time, but does not cost this one its result
-            save_tensors(path, kept, {"losses": json.dumps(model.losses)})
-        return model
-    for epoch, state in zip(epochs, weights, strict=True):
-        model.load_state_dict(state)
-        if on_epoch:
-            on_epoch(epoch, model, losses[epoch - 1])
-    model.losses = losses
+            keep(file, model, model.losses)
+            checkpoint.unlink(missing_ok=True)
+    model.last.eval()
     return model.eval()
 
 
-def fit_or_go_on(imageset: ImageSet, run: Run, checkpoint: Path, **options) -> Network:
-    """``fit`` with a checkpoint in the cache, so a training that was killed goes on. Afterwards the checkpoint is removed."""
+def watched(imageset: ImageSet, run: Run, folder: Path, on_epoch: Callable, **options) -> Network:
+    """``trained`` with ``on_epoch``. Every epoch's network has a file in ``folder``, and ``on_epoch`` sees those first."""
+    done, losses = 0, []
+    while done < run.epochs_run and (model := restored(folder / f"{done + 1}.safetensors", run)):
+        done += 1
+        losses += model.losses
+        on_epoch(done, model, losses[-1])
+    if done < run.epochs_run:
+
+        def look(epoch: int, network: Network, loss: float) -> None:
+            if epoch > done:
+                with suppress(OSError):
+                    keep(folder / f"{epoch}.safetensors", network, [loss])
+                on_epoch(epoch, network, loss)
+
+        checkpoint = folder.with_suffix(".part")
+        model = fit_or_go_on(imageset, run, checkpoint, done + 1, on_epoch=look, **options)
+        losses = model.losses
+        checkpoint.unlink(missing_ok=True)
+    model.losses = losses
+    model.last.eval()
+    return model.eval()
+
+
+def keep(file: Path, network: Network, losses: list[float]) -> None:
+    """Write a network, and its ``.last`` if that is another, for ``restored``."""
+    tensors = network.state_dict()
+    if network.last is not network:
+        tensors |= {f"last.{name}": tensor for name, tensor in network.last.state_dict().items()}
+    save_tensors(file, tensors, {"losses": json.dumps(losses)})
+
+
+def restored(file: Path, run: Run) -> Network | None:
+    """A network that ``keep`` wrote, in training mode, with ``.losses``; None if the file is missing or damaged."""
+    try:
+        tensors, metadata = load_tensors(file)
+        networks = []
+        for part in ("", "last.") if run.resolved().weight_average else ("",):
+            network = build(run.net, run.patch, seed=run.seed, image_level=run.image_network)
+            network.load_state_dict({name: tensors[part + name] for name in network.state_dict()})
+            networks.append(network.to(pick_device(run.device)))
+        networks[0].losses = json.loads(metadata["losses"])
+    except (InputError, KeyError, ValueError, TypeError, RuntimeError):
+        return None
+    return averaged(*networks) if len(networks) == 2 else networks[0]
+
+
+def fit_or_go_on(imageset: ImageSet, run: Run, checkpoint: Path, most: int | None = None, **options) -> Network:
+    """``fit`` with a checkpoint in the cache, so that a training that was killed goes on.
+
+    A checkpoint of more than ``most`` epochs is of no use: ``on_epoch`` would miss some. Whoever calls this removes the
+    checkpoint once its network is safe.
+    """
     try:
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         with only_writer(checkpoint):
             try:
-                load_tensors(checkpoint)
-            except InputError:  # none yet, or damaged
+                epochs = len(json.loads(load_tensors(checkpoint)[1]["losses"]))
+            except (InputError, KeyError, ValueError):  # none yet, or damaged
+                epochs = math.inf
+            if epochs > (run.epochs_run if most is None else most):
                 checkpoint.unlink(missing_ok=True)
-            model = fit(imageset, run, checkpoint, every=1, **options)
-            checkpoint.unlink(missing_ok=True)
-            return model
+            return fit(imageset, run, checkpoint, every=1, **options)
     except (Busy, OSError):  # another process trains the same, or nothing can be written: this costs only time
         return fit(imageset, run, **options)
 
@@ -245,8 +280,9 @@ def network_key(imageset: ImageSet, run: Run, method: Method | None = None) -> s
     """A key of everything that decides what ``fit`` returns: pictures, parameters, weights file, device, precision, versions."""
     device = pick_device(run.device)
     settings = values_of(run.resolved(), Training) | {"precision": str(compute_dtype(device, run.precision))}
+    pictures = identity(imageset.targets), identity(imageset.backgrounds)
     weights = Path(run.weights) if run.weights and Path(run.weights).exists() else None
-    return key(settings, repr(method), device.type, torch.__version__, VERSION, weights, imageset.targets, imageset.backgrounds)
+    return key(settings, repr(method), device.type, torch.__version__, VERSION, weights, *pictures)
 
 
 def save_checkpoint(path: str | Path, run: Run, pictures: str, model, mean, optimiser, generator, losses: list[float]) -> None:

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bgnb import Run, build, localise
-from bgnb.maps import class_map, upsample
+from bgnb import Run, build, localise, score_windows
+from bgnb.maps import class_map, merge_windows, upsample, upsample_unpadded
 
 
 def pixels(n=2, height=48, width=80, seed=0):
@@ -68,3 +70,62 @@ def test_upsampling_keeps_a_slope_where_it_is():
     large = upsample(slope, (48, 64), "bilinear")
     centre = (torch.arange(64) + 0.5) / 8 - 0.5  # of each pixel, in places of the map
     torch.testing.assert_close(large[0, 20, 4:60], centre[4:60])
+
+
+# CAM on the network of the patches, which does not pad: its map is smaller than the photo
+
+
+def keys(distance):
+    """The weight of a neighbour in bicubic interpolation (Keys, 1981, with a = -.75)."""
+    d, a = abs(distance), -0.75
+    if d <= 1:
+        return (a + 2) * d**3 - (a + 3) * d**2 + 1
+    return a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a if d < 2 else 0.0
+
+
+@given(st.sampled_from([(4, 24), (4, 16), (4, 20), (8, 40)]), st.integers(1, 4), st.integers(0, 3), st.integers(0, 100))
+def test_a_map_without_padding_lies_where_its_windows_do(about, count, left, seed):
+    (step, field), rows, columns = about, count, count + 1
+    small = torch.rand(1, rows, columns, generator=torch.Generator().manual_seed(seed))
+    height, width = ((n - 1) * step + field + left for n in (rows, columns))
+    large = upsample_unpadded(small, (height, width), step, field)
+    assert large.shape == (1, height, width)
+
+    def weights(length, n):
+        """How much each of n places counts for each pixel: place i has seen the pixels i step ... i step + field - 1."""
+        found = torch.zeros(length, n)
+        for pixel in range(length):
+            place = (pixel - (field - 1) / 2) / step
+            for neighbour in range(int(place // 1) - 1, int(place // 1) + 3):
+                found[pixel, min(max(neighbour, 0), n - 1)] += keys(place - neighbour)
+        return found
+
+    torch.testing.assert_close(large[0], weights(height, rows) @ small[0] @ weights(width, columns).T, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("patch", [16, 20, 24, 48])
+def test_the_field_is_what_a_place_of_the_map_really_sees(patch):
+    model = build("tiny", patch, seed=3).eval()
+    photo = model.normalise(pixels(1, 60, 60)).requires_grad_()
+    places = model.logit_map(photo)
+    places[0, 2, 3].backward()
+    seen = photo.grad[0].abs().sum(0) > 0
+    rows, columns = seen.any(1).nonzero().flatten(), seen.any(0).nonzero().flatten()
+    assert (rows[0], rows[-1]) == (2 * model.step, 2 * model.step + model.field - 1)
+    assert (columns[0], columns[-1]) == (3 * model.step, 3 * model.step + model.field - 1)
+
+
+def test_cam_on_the_network_of_the_patches_sees_what_its_windows_see():
+    """The map's places are windows, so it peaks where targetness of the same network does, up to the sigmoid."""
+    model, images = build("tiny", 24, seed=3).eval(), pixels(2, 64, 48)
+    images[:, :, :40] //= 4  # something to see
+    run = Run(size=48, patch=24, stride=4, method="cam_unpadded", precision="fp32", device="cpu")
+    maps = localise(model, images, run)
+    assert maps.shape == (2, 64, 48) and maps.amin((1, 2)).tolist() == [0, 0] and maps.amax((1, 2)).tolist() == [1, 1]
+    small = class_map(model, images)
+    torch.testing.assert_close(torch.sigmoid(-small), score_windows(model, images, 24, 4), atol=1e-5, rtol=1e-5)
+    merged = merge_windows(small, 24, 4, (64, 48))
+    for one, other in zip(maps, merged, strict=True):
+        assert torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1] > 0.8
+        moved = torch.stack([one[:-12].flatten(), other[12:].flatten()])
+        assert torch.corrcoef(moved)[0, 1] < torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1]

@@ -13,7 +13,7 @@ from bgnb.patches import draw_crops, pool
 from bgnb.settings import METHODS
 
 SMALL = dict(size=32, patch=16, epochs=2, batch=4, device="cpu", precision="fp32")
-WHOLE = ("cam", "adl", "has", "cutmix")
+WHOLE = ("cam", "adl", "has", "cutmix", "cam_unpadded")
 
 
 def generator(seed=0):
@@ -25,17 +25,18 @@ def pixels(n, height, width, seed=0):
 
 
 def test_batches_of_whole_images_make_as_many_updates_as_patches():
-    assert [METHODS[m].batch for m in METHODS] == [512, 64, 64, 64, 64]
+    assert [METHODS[m].batch for m in METHODS] == [512, 64, 64, 64, 64, 64]
     assert (
         480 / METHODS["cam"].batch == 480 * Run().per_image / METHODS["background"].batch == 7.5
     )  # the paper's updates an epoch
     assert Run(method="cam", batch=5).resolved().batch == 5
 
 
-def test_cam_trains_on_whole_images_that_are_not_square(random_set):
+@pytest.mark.parametrize("method", ["cam", "cam_unpadded"])
+def test_cam_trains_on_whole_images_that_are_not_square(random_set, method):
     """Against a plain loop: the same pictures in the same order give the same weights."""
-    pictures, run = random_set(targets=4, backgrounds=3, height=24, width=40), Run(method="cam", **SMALL).resolved()
-    model = build("tiny", 16, seed=0, image_level=True)
+    pictures, run = random_set(targets=4, backgrounds=3, height=24, width=40), Run(method=method, **SMALL).resolved()
+    model = build("tiny", 16, seed=0, image_level=method == "cam")
     optimiser = torch.optim.SGD(model.parameters(), run.lr, run.momentum, weight_decay=run.weight_decay)
     order, losses = generator(0), []
     for _ in range(run.epochs):
@@ -89,6 +90,11 @@ def test_true_labels_are_what_the_masks_say(random_set):
     without = type(pictures)(pictures.targets, None, pictures.backgrounds)
     with pytest.raises(InputError, match="masks"):
         fit(without, Run(**SMALL), progress=False, method=TrueLabels())
+
+
+def test_only_tiny_has_no_padding():
+    with pytest.raises(InputError, match=r"net vgg16: .*cam_unpadded"):
+        Run(method="cam_unpadded", net="vgg16")
 
 
 # ADL
@@ -211,9 +217,9 @@ def test_networks_for_whole_images_have_a_map_of_step_8_or_16():
             assert model.logit_map(pixels(1, 64, 96)).shape == (1, 64 // step, 96 // step) and model.step == step
 
 
-def test_pool_is_what_start_is_given(easy_set, monkeypatch):
+def test_start_is_given_all_pictures(easy_set, monkeypatch):
     seen = []
-    monkeypatch.setattr(CAM, "start", lambda self, model, images, generator: seen.append(images) or [])
+    monkeypatch.setattr(CAM, "start", lambda self, model, images, generator: seen.append(torch.stack([*images])) or [])
     pictures = easy_set()
     fit(pictures, Run(method="cam", **(SMALL | dict(epochs=1))), progress=False)
     assert torch.equal(seen[0], pool(pictures))

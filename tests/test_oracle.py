@@ -14,7 +14,7 @@ from conftest import make_easy_set
 from bgnb import Run, fit, localise
 
 FILE = Path(__file__).with_suffix(".json")
-METHODS = ("background", "cam", "adl", "has", "cutmix")
+METHODS = ("background", "cam", "adl", "has", "cutmix", "cam_unpadded")
 # With this seed no value lies so close to a threshold (ADL, max pooling) that a processor's rounding decides.
 RUN = Run(
     seed=6, size=32, patch=16, stride=8, epochs=1, per_image=4, batch=24, lr=0.05, momentum=0.9, device="cpu", precision="fp32"

@@ -18,6 +18,7 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[1]
 # All others are called the same on conda-forge.
 CONDA_NAMES = {"torch": "pytorch", "playwright": "playwright-python", "jupyter-client": "jupyter_client"}
+CONDA_NAMES |= {"docstring-parser": "docstring_parser", "jupyter-server": "jupyter_server"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 CONDA = {}
@@ -30,6 +31,7 @@ for line in [
     *PROJECT["dependencies"],
     *PROJECT["optional-dependencies"]["test"],
     *PROJECT["optional-dependencies"]["class"],
+    *PROJECT["optional-dependencies"]["cluster"],
     *PROJECT["optional-dependencies"]["dev"],
 ]:
     requirement = Requirement(line)
@@ -116,8 +118,9 @@ def test_the_hooks_run_the_tools_that_are_installed():
 
 
 NAMES = {"pillow": "PIL", "pyyaml": "yaml", "ipython": "IPython", "jupyter-client": "jupyter_client"}  # as they are imported
+NAMES |= {"docstring-parser": "docstring_parser", "jupyter-server": "jupyter_server"}
 # Required, and run or used by another package, but imported nowhere in bgnb.
-TOOLS = {"jupyterlab": "the lessons are read in it", "tabulate": "pandas writes Markdown with it", "voila": "make class runs it"}
+TOOLS = {"jupyterlab": "the lessons are read in it", "tabulate": "pandas writes Markdown with it"}
 
 
 def imported() -> set[str]:
@@ -132,7 +135,8 @@ def imported() -> set[str]:
 
 
 def test_what_is_imported_is_required_and_what_is_required_is_used():
-    lines = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["class"]]
+    extras = PROJECT["optional-dependencies"]
+    lines = [*PROJECT["dependencies"], *extras["class"], *extras["cluster"]]
     required = {canonicalize_name(Requirement(line).name) for line in lines}
     assert {NAMES.get(name, name) for name in required - set(TOOLS)} == imported()
     assert set(TOOLS) <= required

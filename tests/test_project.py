@@ -36,6 +36,16 @@ def test_hosted_ci_tests_every_supported_python():
     assert [f"3.{minor}" for minor in range(int(low), int(high))] == PYTHONS
 
 
+def test_the_page_of_a_repository_is_published_only_where_that_is_wanted():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/pages.yml").read_text())["jobs"]
+    runs = [step.get("run", "") for step in jobs["build"]["steps"]]
+    assert any(run.startswith("make pages ") for run in runs) and jobs["publish"]["needs"] == "build"
+    (variable,) = re.findall(r"vars\.(\w+) == 'yes'", jobs["build"]["if"])
+    assert variable in GUIDE
+    (upload,) = [step["with"]["path"] for step in jobs["build"]["steps"] if "upload" in step.get("uses", "")]
+    assert f"--out {upload} " in MAKEFILE
+
+
 def test_the_help_of_make_names_every_command_and_the_guide_names_no_other():
     commands = set(re.findall(r"^(\w+):", MAKEFILE, re.M)) - {"help"}
     assert set(re.findall(r'@echo "make (\w+) ', MAKEFILE)) == commands

@@ -93,7 +93,7 @@ def test_what_was_interrupted_goes_on_bit_for_bit(easy_set, tmp_path, way, stop,
         train(easy_set(), checkpoint, every, interrupt, **way)
     epochs = []
     again = train(easy_set(), checkpoint, every, lambda epoch, *_: epochs.append(epoch), **way)
-    assert epochs == list(range(stop // every * every + 1, 5))  # it did go on, and did not begin anew
+    assert epochs == list(range(stop // every * every, 5))  # it did go on, from the last epoch of the checkpoint
     assert same(again, uninterrupted) and equal(again.last, uninterrupted.last)
 
 
@@ -334,3 +334,91 @@ def test_a_network_in_the_cache_that_does_not_fit_is_trained_again(easy_set, con
         path.write_bytes(content)
     assert same(trained(pictures, run, progress=False), first)
     assert same(trained(pictures, run, progress=False), first)  # from the cache, which is mended
+
+
+def weights(network, loss):
+    """Everything that ``on_epoch`` can see, copied."""
+    last = {f"last.{name}": tensor for name, tensor in network.last.state_dict().items()}
+    return copy.deepcopy(network.state_dict() | last | {"loss": torch.tensor(loss, dtype=torch.double)})
+
+
+def watch(pictures, run, stop=None, early=False):
+    """The network of ``trained`` and what ``on_epoch`` saw. In epoch ``stop`` that fails, at its beginning or at its end."""
+    seen = []
+
+    def look(epoch, network, loss):
+        assert epoch == len(seen) + 1
+        if epoch == stop and early:
+            raise Interrupted
+        seen.append(weights(network, loss))
+        if epoch == stop:
+            raise Interrupted
+
+    return trained(pictures, run, progress=False, on_epoch=look), seen
+
+
+def all_equal(one, other):
+    return [a.keys() for a in one] == [b.keys() for b in other] and all(
+        torch.equal(a[name], b[name]) for a, b in zip(one, other, strict=True) for name in a
+    )
+
+
+def crop_counter(monkeypatch):
+    """A list that grows with every epoch that is trained."""
+    trained_epochs, draw = [], draw_crops
+    monkeypatch.setattr(bgnb.training, "draw_crops", lambda *a: trained_epochs.append(1) or draw(*a))
+    return trained_epochs
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("BGNB_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "networks"
+
+
+@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize("way", [{}, dict(weight_average=True, schedule="one-cycle")], ids=["plain", "mean"])
+def test_who_watches_a_training_sees_every_epoch_once_interrupted_or_not(easy_set, empty_cache, monkeypatch, way, early):
+    pictures, run, seen = easy_set(), Run(**(SMALL | way)), []
+    whole = fit(pictures, run, progress=False, on_epoch=lambda epoch, network, loss: seen.append(weights(network, loss)))
+    for stop in (1, 3):
+        with pytest.raises(Interrupted):
+            watch(pictures, run, stop, early)
+    epochs = crop_counter(monkeypatch)
+    model, again = watch(pictures, run)
+    assert len(epochs) == 1  # the last of four
+    assert all_equal(again, seen) and same(model, whole) and equal(model.last, whole.last)
+    assert not list(empty_cache.glob("*.part"))
+    model, again = watch(pictures, run)
+    assert len(epochs) == 1 and all_equal(again, seen) and same(model, whole) and equal(model.last, whole.last)
+    assert not model.training and not model.last.training
+
+
+@pytest.mark.parametrize("missing", ["1", "3"])
+def test_an_epoch_that_is_missing_in_the_cache_is_trained_again(easy_set, empty_cache, missing):
+    pictures, run = easy_set(), Run(**SMALL)
+    model, seen = watch(pictures, run)
+    [file] = empty_cache.glob(f"*-epochs/{missing}.safetensors")
+    file.write_bytes(file.read_bytes()[:100])
+    again, repeated = watch(pictures, run)
+    assert all_equal(repeated, seen) and same(again, model)
+    assert all_equal(watch(pictures, run)[1], seen)
+
+
+def test_a_checkpoint_whose_epochs_are_not_all_kept_is_of_no_use(easy_set, empty_cache, monkeypatch):
+    pictures, run = easy_set(), Run(**SMALL)
+    with pytest.raises(Interrupted):
+        watch(pictures, run, stop=3)
+    [file] = empty_cache.glob("*-epochs/1.safetensors")
+    file.unlink()
+    epochs = crop_counter(monkeypatch)
+    model, seen = watch(pictures, run)
+    assert len(epochs) == len(seen) == 4 and same(model, fit(pictures, run, progress=False))
+
+
+def test_a_kept_network_still_has_its_last(easy_set, empty_cache, monkeypatch):
+    pictures, run = easy_set(), Run(**SMALL, weight_average=True)
+    first = trained(pictures, run, progress=False)
+    monkeypatch.setattr(bgnb.training, "fit", None)  # would fail if it were called
+    again = trained(pictures, run, progress=False)
+    assert same(first, again) and equal(first.last, again.last) and not equal(again, again.last)

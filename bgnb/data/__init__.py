@@ -1,8 +1,10 @@
 """Pictures in one form, wherever they come from: ``load`` returns an ``ImageSet``."""
 
 import json
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +13,9 @@ import torch
 from bgnb import scenes
 from bgnb.data import composites, public
 from bgnb.data import images as photos
-from bgnb.data.images import ImageSet
+from bgnb.data.images import CACHE_VERSION, ImageSet
 from bgnb.files import InputError, cache_folder, choose, key, load_tensors, save_tensors
 from bgnb.settings import PARTS
-
-CACHE_VERSION = 5  # raise it when the same arguments should give other pictures
 
 
 def load(
@@ -27,6 +27,7 @@ def load(
     seed: int = 0,
     compose: bool = False,
     part: str = "all",
+    skip_bad: bool = False,
     progress: bool = True,
     root: str | Path | None = None,
     download: bool = False,
@@ -48,13 +49,16 @@ def load(
             one half of the scene's photos; the other half are the background images.
         part: for photographs: "all", or a fixed part of every folder: "reporting" (two thirds, to measure results on) or
             "development" (the other third, to choose settings on).
+        skip_bad: leave out photos of a folder that cannot be read or whose mask cannot be used, as if they were not there. A
+            warning lists them at the end, and so does ``.skipped``.
         progress: show a bar.
         root: folder with the files of the public sets; None: the one that the environment variable BGNB_PUBLIC names.
         download: let torchvision fetch missing public sets: some GB. Nothing else is ever downloaded.
         dials: options of the drawn scenes, see ``bgnb.scenes``; ``first=10_000`` gives held-out pictures.
 
     Returns:
-        An ImageSet with ``(T, 3, size, size)`` targets. A second call with the same photos and arguments reads a cache.
+        An ImageSet with ``(T, 3, size, size)`` targets. A second call with the same photos and arguments reads a cache. More
+        than 268 MB of backgrounds stay on disk, mapped into memory; see ``bgnb.data.images.squares``.
 
     Raises:
         InputError: a missing or empty folder, a broken picture, a mask that does not fit, fewer than two backgrounds, ...
@@ -80,11 +84,26 @@ def load(
     if dials:
         raise InputError(f"{next(iter(dials))}: a dial of the drawn scenes, not of the photos in {source}")
     choose("part", part, PARTS)
-    listing = photos.list_photos(source, target, scene, compose, part)
-    make = composites.image_set if compose else photos.image_set
+    return from_folder(photos.list_photos(source, target, scene, compose, part, skip_bad), compose, skip_bad, settings, progress)
+
+
+def from_folder(listing: dict[str, list[Path]], compose: bool, skip_bad: bool, settings: dict, progress: bool) -> ImageSet:
+    """The pictures of some photos on disk. If there are very many, names, sizes and times tell them apart, not their contents."""
+    kind, size = composites if compose else photos, settings["size"]
+
+    def make() -> ImageSet:
+        left, skipped = listing, []
+        if skip_bad:
+            left, skipped = photos.without_bad(listing, lambda i: kind.read_target(listing, i, size), progress)
+        return replace(kind.image_set(left, **settings, progress=progress), skipped=tuple(skipped))
+
     named = {part: [file.name for file in files] for part, files in listing.items()}
-    contents = [file for files in listing.values() for file in files]
-    return cached(key(compose, settings, named, *contents), lambda: make(listing, **settings, progress=progress))
+    files = [file for files in listing.values() for file in files]
+    contents = [photos.stamps(files), skip_bad] if skip_bad or len(files) * 3 * size**2 > photos.LARGE else files
+    imageset = cached(key(compose, settings, named, *contents), make)
+    if imageset.skipped:
+        warnings.warn("\n".join(["left out:", *imageset.skipped]), stacklevel=3)
+    return imageset
 
 
 def public_set(source: str, root, download: bool, dials: dict, settings: dict, progress: bool) -> ImageSet:
@@ -93,28 +112,41 @@ def public_set(source: str, root, download: bool, dials: dict, settings: dict, p
         raise InputError(f"{next(iter(dials))}: a dial of the drawn scenes, not of {source}")
     parts = public.open_set(source, settings["target"], settings["scene"], root, download)
     # Their contents are published and too large to read: names and sizes tell them apart.
-    files = [[(file.name, file.stat().st_size) for file in files] for files, _ in parts]
+    files = [[(file.name, file.stat().st_size) for file in files] for files in (parts[0][0], parts[1])]
     return cached(key(source, settings, files), lambda: composites.composites(*parts, **settings, progress=progress))
 
 
 def drawn(targets: np.ndarray, masks: np.ndarray, backgrounds: np.ndarray) -> ImageSet:
     """An ImageSet from arrays ``(n, H, W, 3)`` uint8, ``(n, H, W)`` bool, ``(n, H, W, 3)`` uint8."""
-    targets, backgrounds = (torch.from_numpy(a).permute(0, 3, 1, 2).contiguous() for a in (targets, backgrounds))
+    targets, backgrounds = (torch.from_numpy(a).permute(0, 3, 1, 2) for a in (targets, backgrounds))
     return ImageSet(targets, torch.from_numpy(masks), backgrounds, tuple(f"{i:03d}" for i in range(len(targets))))
 
 
 def cached(name: str, make: Callable[[], ImageSet]) -> ImageSet:
     """What ``make`` returns, kept in the cache folder under ``name``, a ``key`` of everything that decides it.
 
-    A cache that cannot be written or read costs only time.
+    A cache that cannot be written or read costs only time. Pictures that have a file of their own there are not written twice.
     """
-    path = cache_folder() / "pictures" / f"{CACHE_VERSION}-{name}.safetensors"
+    folder = cache_folder() / "pictures"
+    path = folder / f"{CACHE_VERSION}-{name}.safetensors"
     try:
         parts, metadata = load_tensors(path)
-        return ImageSet(parts["targets"], parts.get("masks"), parts["backgrounds"], tuple(json.loads(metadata["names"])))
-    except (KeyError, TypeError, ValueError):
+        about = json.loads(metadata["about"])
+        pictures = [
+            photos.mapped(folder / about[part], about["size"]) if part in about else parts[part].permute(0, 3, 1, 2)
+            for part in ("targets", "backgrounds")
+        ]
+        return ImageSet(pictures[0], parts.get("masks"), pictures[1], tuple(about["names"]), tuple(about["skipped"]))
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError):  # missing, or damaged
         imageset = make()
-    parts = {"targets": imageset.targets, "masks": imageset.masks, "backgrounds": imageset.backgrounds}
+    parts, about = {}, {"names": imageset.names, "skipped": imageset.skipped, "size": imageset.size[0]}
+    if imageset.masks is not None:
+        parts["masks"] = imageset.masks
+    for part, images in (("targets", imageset.targets), ("backgrounds", imageset.backgrounds)):
+        if file := photos.file_of(images):
+            about[part] = file.name
+        else:
+            parts[part] = images.permute(0, 2, 3, 1)
     with suppress(OSError):
-        save_tensors(path, {k: v for k, v in parts.items() if v is not None}, {"names": json.dumps(imageset.names)})
+        save_tensors(path, parts, {"about": json.dumps(about)})
     return imageset

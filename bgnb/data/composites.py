@@ -1,14 +1,16 @@
 """The paper's data set from photos with masks: cut-outs of the target pasted onto half of a scene's photos."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageFilter, ImageOps
 
-from bgnb.data.images import ImageSet, gather, read_mask, read_photo, square
+from bgnb.data.images import ImageSet, gather, read_mask, read_photo, square, squares
 from bgnb.files import InputError
 
+CutOuts = tuple[list[Path], Callable[[int], Image.Image]]  # files, and a function that reads the i-th as a cut-out: RGBA
 AREA = (0.15, 0.35)  # share of the picture that the target covers, drawn uniformly
 EDGE = 0.004  # softness of the mask's edge: radius of its blur as a share of the picture's side
 
@@ -54,45 +56,47 @@ def paste(scene: Image.Image, target: Image.Image, rng: np.random.Generator) -> 
     return Image.composite(layer, scene, soft), mask
 
 
-def image_set(listing: dict[str, list[Path]], **settings) -> ImageSet:
+def read_target(listing: dict[str, list[Path]], index: int, size: int) -> Image.Image:
+    """The i-th target photo, cut out with its mask and as large as it is: RGBA."""
+    photo = read_photo(listing["targets"][index])
+    return cut_out(photo, read_mask(listing["masks"][index], photo))
+
+
+def image_set(listing: dict[str, list[Path]], *, size: int, **settings) -> ImageSet:
     """Composites of a folder's photos; see ``composites`` for the settings."""
-
-    def target(index: int) -> Image.Image:
-        photo = read_photo(listing["targets"][index])
-        return cut_out(photo, read_mask(listing["masks"][index], photo))
-
-    places = listing["backgrounds"]
-    return composites((listing["targets"], target), (places, lambda index: read_photo(places[index])), **settings)
+    targets = listing["targets"], lambda index: read_target(listing, index, size)
+    return composites(targets, listing["backgrounds"], size=size, **settings)
 
 
-def composites(targets, places, *, size: int, images: int | None, seed: int, progress: bool, scene: str, **_) -> ImageSet:
+def composites(
+    targets: CutOuts, places: list[Path], *, size: int, images: int | None, seed: int, progress: bool, scene: str, **_
+) -> ImageSet:
     """Composites on one half of the scene's photos, with the other half as background images; no photo is in both.
 
-    ``targets`` and ``places`` are each a list of files, which give the names, and a function that reads the i-th of them: an
-    RGBA cut-out, an RGB photo. InputError if there are too few photos of the scene.
+    InputError if there are too few photos of the scene.
     """
-    (target_files, read_target), (place_files, read_place) = targets, places
+    target_files, read = targets
     if not target_files:
         raise InputError(f"target: no photo of it to cut out for {scene}")
     rng = np.random.default_rng(seed)
-    order = rng.permutation(len(place_files))
+    order = rng.permutation(len(places))
     count = images or len(order) // 2
     if len(order) < 3 or 2 * count > len(order):
         need = f"{2 * count} for {count} target and {count} background images" if images else "at least 3"
-        raise InputError(f"{place_files[0].parent}: holds {len(order)} photos of {scene}, compose needs {need}")
+        raise InputError(f"{places[0].parent}: holds {len(order)} photos of {scene}, compose needs {need}")
     with_target, without = order[:count], order[count : 2 * count if images else None]
     rounds = -(-count // len(target_files))  # every cut-out once before any twice
     cut_outs = np.concatenate([rng.permutation(len(target_files)) for _ in range(rounds)])[:count]
 
     masks = torch.empty(count, size, size, dtype=torch.bool)
 
-    def read(index: int) -> Image.Image:
-        target, place = read_target(cut_outs[index]), square(read_place(with_target[index]), size)
-        picture, mask = paste(place, target, np.random.default_rng([seed, index]))
+    def make(index: int) -> Image.Image:
+        place = square(read_photo(places[with_target[index]]), size)
+        picture, mask = paste(place, read(cut_outs[index]), np.random.default_rng([seed, index]))
         masks[index] = torch.from_numpy(mask)
         return picture
 
-    made = gather(count, size, read, "composites", progress)
-    backgrounds = gather(len(without), size, lambda i: square(read_place(without[i]), size), "backgrounds", progress)
-    names = tuple(f"{target_files[c].stem}_on_{place_files[b].stem}" for c, b in zip(cut_outs, with_target, strict=True))
+    made = gather(count, size, make, "composites", progress)
+    backgrounds = squares([places[i] for i in without], size, "backgrounds", progress)
+    names = tuple(f"{target_files[c].stem}_on_{places[b].stem}" for c, b in zip(cut_outs, with_target, strict=True))
     return ImageSet(made, masks, backgrounds, names)

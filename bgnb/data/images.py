@@ -4,9 +4,13 @@ Photos lie in ``targets/<class>/NAME.jpg``, ``masks/<class>/NAME.png`` (optional
 """
 
 import os
-from collections.abc import Callable, Sequence
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +18,13 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from bgnb.files import InputError, progress_bar
+from bgnb.files import Busy, InputError, cache_folder, key, only_writer, progress_bar
 
+CACHE_VERSION = 6  # raise it when the same arguments should give other pictures
 MOST_PIXELS, LONGEST = 100 * 10**6, 50  # of a picture: enough for any camera; more would need gigabytes
+MOST_THREADS = 8  # a photo of 24 million pixels takes 200 MB while it is read
+LARGE = 2**28  # bytes of prepared photos that are kept in memory: 5,461 photos of 128 pixels, 1,365 of 256
+MAPPED = ".pixels"  # files that hold more
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
@@ -29,12 +37,14 @@ class ImageSet:
         masks: ``(T, H, W)`` bool, True on the target; None if nobody drew them. Used to evaluate, never to train.
         backgrounds: ``(B, 3, H, W)`` uint8. None of them shows the target.
         names: names of the T target images, for messages and files.
+        skipped: with ``skip_bad``, a line for each picture that was left out: the file, and why.
     """
 
     targets: Tensor
     masks: Tensor | None
     backgrounds: Tensor
     names: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -47,42 +57,80 @@ class ImageSet:
         return replace(self, targets=self.targets.to(device), masks=masks, backgrounds=self.backgrounds.to(device))
 
 
-def photo_files(folder: Path, recursive: bool = False) -> list[Path]:
-    """All photos in a folder, sorted by name. InputError if the folder is missing or holds none."""
+def check_name(file: str | Path) -> None:
+    """InputError if the name of a file is no text, and so cannot be printed or written down."""
+    if any("\ud800" <= letter <= "\udfff" for letter in str(file)):
+        raise InputError(f"{str(file)!a}: the file's name is not valid UTF-8; rename it")
+
+
+def photo_files(folder: Path, recursive: bool = False, skip_bad: bool = False) -> list[Path]:
+    """All photos in a folder, sorted by name. InputError if the folder is missing or holds none.
+
+    With ``skip_bad``, they are only listed; ``read_photo`` finds out which of them are bad.
+    """
     if not folder.is_dir():
         beside = sorted(p.name for p in folder.parent.iterdir() if p.is_dir()) if folder.parent.is_dir() else []
         raise InputError(f"{folder}: no such folder" + (f"; there is {', '.join(beside)}" if beside else ""))
     files = folder.rglob("*") if recursive else folder.iterdir()
     found = sorted(p for p in files if p.suffix.lower() in SUFFIXES and p.is_file() and not p.name.startswith("."))
-    for file in found:
-        if any("\ud800" <= letter <= "\udfff" for letter in str(file)):
-            raise InputError(f"{str(file)!a}: the file's name is not valid UTF-8; rename it")
+    for file in [] if skip_bad else found:
+        check_name(file)
     if not found:
         raise InputError(f"{folder}: holds no photo ({', '.join(s[1:] for s in SUFFIXES)})")
     return found
 
 
 def list_photos(
-    source: str | Path, target: str, scene: str, need_masks: bool = False, part: str = "all"
+    source: str | Path, target: str, scene: str, need_masks: bool = False, part: str = "all", skip_bad: bool = False
 ) -> dict[str, list[Path]]:
     """The files of one target and one scene: ``{"targets": [...], "masks": [...] (may be empty), "backgrounds": [...]}``.
 
     ``part`` "development" takes every third photo of each folder, in order of their names; "reporting" takes all others.
+    With ``skip_bad``, some of the masks may be missing, and ``without_bad`` leaves their photos out.
     """
     source = Path(source)
     if not source.is_dir():
         raise InputError(f"{source}: no such folder")
-    targets = photo_files(source / "targets" / target)
-    backgrounds = photo_files(source / "backgrounds" / scene)
+    targets = photo_files(source / "targets" / target, skip_bad=skip_bad)
+    backgrounds = photo_files(source / "backgrounds" / scene, skip_bad=skip_bad)
     if len(backgrounds) < 2:
         raise InputError(f"{source / 'backgrounds' / scene}: holds 1 photo; at least 2 backgrounds are needed")
     masks = [source / "masks" / target / f"{photo.stem}.png" for photo in targets]
     missing = [mask for mask in masks if not mask.is_file()]
-    if missing and (need_masks or len(missing) < len(masks)):
+    none = len(missing) == len(masks)
+    if (missing and not none and not skip_bad) or (none and need_masks):
         raise InputError(f"{missing[0]}: no such mask ({len(missing)} of {len(masks)} photos of {target} lack theirs)")
-    listing = {"targets": targets, "masks": [] if missing else masks, "backgrounds": backgrounds}
+    listing = {"targets": targets, "masks": [] if none else masks, "backgrounds": backgrounds}
     taken = {"all": (0, 1, 2), "reporting": (0, 1), "development": (2,)}[part]
     return {name: [file for i, file in enumerate(files) if i % 3 in taken] for name, files in listing.items()}
+
+
+def usable(count: int, read: Callable[[int], object], title: str, least: int, progress: bool) -> tuple[list[int], list[str]]:
+    """Those of 0, 1 ... that ``read`` can read, and a line for each of the others. InputError if fewer than ``least`` can."""
+
+    def complaint(index: int) -> str:
+        try:
+            read(index)
+        except InputError as error:
+            return str(error)
+        return ""
+
+    lines = [*in_threads(complaint, range(count), f"checking {title}", progress)]
+    good, bad = [i for i, line in enumerate(lines) if not line], [line for line in lines if line]
+    if bad and len(good) < least:
+        raise InputError(f"{title}: {len(good)} of {count} can be used; at least {least} are needed ({bad[0]})")
+    return good, bad
+
+
+def without_bad(
+    listing: dict[str, list[Path]], read: Callable[[int], object], progress: bool
+) -> tuple[dict[str, list[Path]], list[str]]:
+    """The listing without the pictures that cannot be used, and a line for each of those. ``read`` reads the i-th target."""
+    places = listing["backgrounds"]
+    targets, bad = usable(len(listing["targets"]), read, "targets", 1, progress)
+    backgrounds, bad_places = usable(len(places), lambda i: read_photo(places[i]), "backgrounds", 2, progress)
+    chosen = {"targets": targets, "masks": targets if listing["masks"] else [], "backgrounds": backgrounds}
+    return {name: [listing[name][i] for i in some] for name, some in chosen.items()}, bad + bad_places
 
 
 def read_photo(path: str | Path, mode: str = "RGB") -> Image.Image:
@@ -90,6 +138,7 @@ def read_photo(path: str | Path, mode: str = "RGB") -> Image.Image:
 
     Transparent pixels become white.
     """
+    check_name(path)
     try:
         if os.path.getsize(path) == 0:
             raise InputError(f"{path}: an empty file of 0 bytes")
@@ -101,7 +150,9 @@ def read_photo(path: str | Path, mode: str = "RGB") -> Image.Image:
                 )
             if max(width, height) > LONGEST * min(width, height):
                 raise InputError(f"{path}: a strip of {width}x{height} pixels, longer than 1:{LONGEST}; cut it into pieces first")
-            picture = ImageOps.exif_transpose(picture)
+            if picture.mode in ("I", "F"):  # 32 bits; nobody knows which value is white
+                raise InputError(f"{path}: has 32 bits for each pixel; save it with 8 or 16")
+            ImageOps.exif_transpose(picture, in_place=True)
             if picture.mode.startswith("I;16"):  # 16-bit grey, which Pillow would clip to 8 bits
                 picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
             if mode == "RGB" and (picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info):
@@ -115,7 +166,8 @@ def read_photo(path: str | Path, mode: str = "RGB") -> Image.Image:
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: cannot be read as a picture ({str(error).splitlines()[0]})") from None
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise InputError(f"{path}: cannot be read as a picture ({reason})") from None
 
 
 def read_mask(path: str | Path, photo: Image.Image) -> Image.Image:
@@ -133,10 +185,21 @@ def square(picture: Image.Image, size: int) -> Image.Image:
     return ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
 
 
-def in_threads(function: Callable, items: Sequence, title: str, progress: bool) -> list:
-    """``[function(item) for item in items]`` on all cores (Pillow decodes outside Python's lock), with a bar."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(progress_bar(pool.map(function, items), title, progress, total=len(items)))
+def in_threads(
+    function: Callable, items: Sequence, title: str, progress: bool, done: int = 0, threads: int = MOST_THREADS
+) -> Iterator:
+    """``function(item)`` for all items but the first ``done``, in order and in several threads, with a bar.
+
+    Pillow works outside Python's lock. Only a few results at a time are in memory. Ctrl-C need not wait until a large photo is
+    done, as it would in the main thread.
+    """
+    threads = min(threads, os.cpu_count() or 1)
+    pool = ThreadPoolExecutor(threads)
+    try:
+        parts = (pool.map(function, items[at : at + 4 * threads]) for at in range(done, len(items), 4 * threads))
+        yield from progress_bar(chain.from_iterable(parts), title, progress, initial=done, total=len(items))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def pick(count: int, wanted: int | None, rng: np.random.Generator, what: str) -> np.ndarray:
@@ -149,14 +212,84 @@ def pick(count: int, wanted: int | None, rng: np.random.Generator, what: str) ->
 
 
 def gather(count: int, size: int, read: Callable[[int], Image.Image], title: str, progress: bool) -> Tensor:
-    """``(count, 3, size, size)`` uint8 of the RGB pictures that ``read`` returns for 0, 1 ..., each put into place at once."""
-    pictures = torch.empty(count, 3, size, size, dtype=torch.uint8)
+    """``(count, 3, size, size)`` uint8 of the RGB pictures that ``read`` returns for 0, 1 ..., colours last in memory."""
+    pictures = np.empty((count, size, size, 3), np.uint8)
 
     def put(index: int) -> None:
-        pictures[index] = stack([read(index)])[0]
+        pictures[index] = read(index)
 
-    in_threads(put, range(count), title, progress)
+    for _ in in_threads(put, range(count), title, progress):
+        pass
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2)
+
+
+def squares(files: list[Path], size: int, title: str, progress: bool) -> Tensor:
+    """``(n, 3, size, size)`` uint8: the central squares of photos. More than ``LARGE`` bytes of them are kept on disk.
+
+    They then lie in a file of the cache folder, which is mapped into memory. If the preparation is cut off, a later one goes on
+    with it. Names, sizes and times of the photos tell such files apart, because to read all photos again would take too long.
+    """
+
+    def read(index: int) -> Image.Image:
+        return square(read_photo(files[index]), size)
+
+    if len(files) * 3 * size**2 <= LARGE:
+        return gather(len(files), size, read, title, progress)
+    file = cache_folder() / "pictures" / f"{key(CACHE_VERSION, size, stamps(files))}{MAPPED}"
+
+    def ready() -> bool:
+        return file.exists() and file.stat().st_size == len(files) * 3 * size**2
+
+    try:
+        while not ready():
+            try:
+                with only_writer(file):
+                    if not ready():
+                        write_squares(file, len(files), size, read, title, progress)
+            except Busy:  # another process prepares the same photos: wait for it
+                time.sleep(0.5)
+        return mapped(file, size)
+    except OSError as error:
+        with suppress(OSError):  # a full disk does not stay full
+            file.with_suffix(".part").unlink()
+        warnings.warn(f"{file}: {error.strerror or error}; the {title} stay in memory", stacklevel=2)
+        return gather(len(files), size, read, title, progress)
+
+
+def write_squares(file: Path, count: int, size: int, read: Callable[[int], Image.Image], title: str, progress: bool) -> None:
+    """Write pictures one after the other, ``(size, size, 3)`` uint8 each. A file that was cut off is continued."""
+    part, each = file.with_suffix(".part"), 3 * size**2
+    part.parent.mkdir(parents=True, exist_ok=True)
+    with part.open("ab") as out:
+        done = min(count, part.stat().st_size // each)
+        out.truncate(done * each)
+        for picture in in_threads(lambda i: np.asarray(read(i)).tobytes(), range(count), title, progress, done):
+            out.write(picture)
+    part.replace(file)
+
+
+def mapped(file: Path, size: int) -> Tensor:
+    """The pictures in a file of ``write_squares``, ``(n, 3, size, size)`` uint8. OSError if it cannot be read."""
+    pixels = torch.from_file(str(file), size=file.stat().st_size, dtype=torch.uint8)
+    pictures = pixels.view(-1, size, size, 3).permute(0, 3, 1, 2)
+    pictures.file = file
     return pictures
+
+
+def file_of(images: Tensor) -> Path | None:
+    """The file of ``mapped`` images, or None if they are others, a part of them, or were changed in memory."""
+    return getattr(images, "file", None) if images._version == 0 else None
+
+
+def identity(images: Tensor) -> Tensor | str:
+    """What ``key`` takes for images: themselves, or for a set on disk the name of its file, which says as much in no time."""
+    file = file_of(images)
+    return file.name if file else images
+
+
+def stamps(files: list[Path]) -> list[tuple[str, int, int]]:
+    """Name, size and time of each file: enough to notice a change without reading them."""
+    return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()]
 
 
 def stack(pictures: list[Image.Image]) -> Tensor:
@@ -164,8 +297,22 @@ def stack(pictures: list[Image.Image]) -> Tensor:
     return torch.from_numpy(np.stack([np.asarray(p) for p in pictures])).permute(0, 3, 1, 2).contiguous()
 
 
+def read_target(listing: dict[str, list[Path]], index: int, size: int) -> tuple[Image.Image, np.ndarray | None]:
+    """The i-th target photo as a square, and its mask ``(size, size)`` bool, or None if there are no masks.
+
+    InputError if the target lies wholly outside the square.
+    """
+    photo, mask = read_photo(listing["targets"][index]), None
+    if listing["masks"]:
+        file = listing["masks"][index]
+        mask = np.asarray(square(read_mask(file, photo), size)) > 127
+        if not mask.any():
+            raise InputError(f"{file}: the target lies outside the central square that is used; crop the photo")
+    return square(photo, size), mask
+
+
 def image_set(listing: dict[str, list[Path]], *, size: int, images: int | None, seed: int, progress: bool, **_) -> ImageSet:
-    """Photos as they are; see ``bgnb.load``. InputError if a target lies wholly outside its photo's central square."""
+    """Photos as they are; see ``bgnb.load``."""
     rng = np.random.default_rng(seed)
     chosen = pick(len(listing["targets"]), images, rng, "target photos")
     backgrounds = pick(len(listing["backgrounds"]), images, rng, "background photos")
@@ -173,18 +320,13 @@ def image_set(listing: dict[str, list[Path]], *, size: int, images: int | None, 
     masks = torch.empty(len(chosen), size, size, dtype=torch.bool) if listing["masks"] else None
 
     def read(number: int) -> Image.Image:
-        index = chosen[number]
-        photo = read_photo(listing["targets"][index])
-        if masks is not None:
-            file = listing["masks"][index]
-            masks[number] = torch.from_numpy(np.asarray(square(read_mask(file, photo), size)) > 127)
-            if not masks[number].any():
-                raise InputError(f"{file}: the target lies outside the central square that is used; crop the photo")
-        return square(photo, size)
+        photo, mask = read_target(listing, chosen[number], size)
+        masks[number] = torch.from_numpy(mask)
+        return photo
 
-    def read_background(number: int) -> Image.Image:
-        return square(read_photo(listing["backgrounds"][backgrounds[number]]), size)
-
-    targets = gather(len(chosen), size, read, "targets", progress)
-    places = gather(len(backgrounds), size, read_background, "backgrounds", progress)
+    if masks is None:
+        targets = squares([listing["targets"][i] for i in chosen], size, "targets", progress)
+    else:
+        targets = gather(len(chosen), size, read, "targets", progress)
+    places = squares([listing["backgrounds"][i] for i in backgrounds], size, "backgrounds", progress)
     return ImageSet(targets, masks, places, tuple(listing["targets"][i].stem for i in chosen))

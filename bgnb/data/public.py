@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bgnb.data.composites import cut_out
-from bgnb.data.images import read_photo
+from bgnb.data.composites import CutOuts, cut_out
 from bgnb.files import InputError
 
 SOURCES = ("public:pets+places", "public:voc+places")
@@ -26,11 +25,9 @@ PETS = {"cat": 0, "dog": 1}  # torchvision's binary category
 VOC = {"bird": 3, "cat": 8, "dog": 12, "horse": 13}  # values of the class masks
 SMALLEST = 0.05  # share of its photo; a smaller animal would be blurred when enlarged
 
-Part = tuple[list[Path], Callable[[int], Image.Image]]  # files (for names and the cache), and a function that reads the i-th
 
-
-def open_set(source: str, target: str, scene: str, root: str | Path | None, download: bool) -> tuple[Part, Part]:
-    """The cut-outs of ``target`` (read as RGBA) and the photos of ``scene`` (read as RGB).
+def open_set(source: str, target: str, scene: str, root: str | Path | None, download: bool) -> tuple[CutOuts, list[Path]]:
+    """The cut-outs of ``target`` and the photos of ``scene``.
 
     Raises InputError if ``source``, ``target`` or ``scene`` is unknown, or if the files are not under ``root``. A ``root`` of
     None is the folder that the environment variable BGNB_PUBLIC names.
@@ -58,7 +55,7 @@ def found(open_: Callable, root: Path, name: str):
         raise InputError(f"{root}: holds no {name} as torchvision lays it out ({reason}); download=True fetches it") from None
 
 
-def pets(root: Path, target: str, download: bool) -> Part:
+def pets(root: Path, target: str, download: bool) -> CutOuts:
     """Cats or dogs of Oxford-IIIT Pet, both splits. Only the animal of its trimap (1 animal, 2 background, 3 border) is used."""
     from torchvision.datasets import OxfordIIITPet
 
@@ -79,7 +76,7 @@ def pets(root: Path, target: str, download: bool) -> Part:
     return [one._images[i] for one, i in chosen], read
 
 
-def voc(root: Path, target: str, download: bool) -> Part:
+def voc(root: Path, target: str, download: bool) -> CutOuts:
     """All photos of PASCAL VOC 2012's segmentation set that show enough of one class. All of that class is cut out."""
     from torchvision.datasets import VOCSegmentation
 
@@ -104,7 +101,7 @@ def cut_out_class(photo: Image.Image, labels: Image.Image, value: int, file: str
     return cut_out(photo, mask)
 
 
-def places(root: Path, scene: str, download: bool) -> Part:
+def places(root: Path, scene: str, download: bool) -> list[Path]:
     """Photos of a kind of place in Places365: from the training set if it is there, otherwise from the validation set."""
     from torchvision.datasets import Places365
 
@@ -119,4 +116,4 @@ def places(root: Path, scene: str, download: bool) -> Part:
     files = [Path(file) for file, kind in one.imgs if kind in wanted]
     if len(files) < 3:
         raise InputError(f"{root}: Places365 ({split}) holds {len(files)} photos of {scene}")
-    return files, lambda index: read_photo(files[index])
+    return files

@@ -1,4 +1,7 @@
-"""Sliders around the figures of ``bgnb.plots``: ``sliders(draw, patch=(8, 64, 4, 24))``."""
+"""Sliders around a figure that Python must compute anew: ``sliders(draw, patch=(8, 64, 4, 24))``.
+
+Where a few numbers are enough, the pictures of ``bgnb.moving`` move at once, and in static pages, too.
+"""
 
 import base64
 import html

@@ -1,9 +1,7 @@
 """Run a notebook with other parameters: papermill, with the checks that it lacks."""
 
 import ast
-import json
 import platform
-import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -98,16 +96,13 @@ def rerun(notebook: str | Path, parameters: Iterable[tuple[str, str]], out: str 
     if target.exists() and target.samefile(notebook):
         raise InputError(f"out {out}: holds the notebook itself; name another folder")
     clock = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        part = Path(folder) / notebook.name
-        try:
-            papermill.execute_notebook(notebook, part, given, progress_bar=progress, log_output=False)
-        except PapermillExecutionError as error:
-            what = error.evalue if error.ename == "InputError" else f"{error.ename}: {error.evalue}"
-            raise InputError(f"{notebook.name}, cell {error.cell_index}: {what}") from None
-        except NoSuchKernel as error:
-            raise InputError(f"{notebook.name}: no kernel {error.name}; bgnb check says what to do") from None
-        executed = json.loads(part.read_text())
+    try:  # into memory: a file beside the others would stay if this process were killed
+        executed = papermill.execute_notebook(str(notebook), None, given, progress_bar=progress, log_output=False)
+    except PapermillExecutionError as error:
+        what = error.evalue if error.ename == "InputError" else f"{error.ename}: {error.evalue}"
+        raise InputError(f"{notebook.name}, cell {error.cell_index}: {what}") from None
+    except NoSuchKernel as error:
+        raise InputError(f"{notebook.name}: no kernel {error.name}; bgnb check says what to do") from None
     if failed := widget_errors(executed):
         raise InputError(f"{notebook.name}, a slider: {failed[0]}")
     executed["metadata"]["bgnb"] = {
@@ -119,5 +114,5 @@ def rerun(notebook: str | Path, parameters: Iterable[tuple[str, str]], out: str 
         "source": key(notebook),
     }
     with atomic_write(target) as part:
-        part.write_text(json.dumps(executed, indent=1, ensure_ascii=False) + "\n")
+        papermill.iorw.write_ipynb(executed, str(part))
     return target

@@ -13,11 +13,13 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from bgnb.data.images import ImageSet, gather, photo_files, read_photo, square, stack
-from bgnb.files import InputError, progress_bar, temporary
+from bgnb.data.images import ImageSet, in_threads, photo_files, read_photo, squares, stack, without_bad
+from bgnb.files import InputError, temporary
 from bgnb.maps import localise
 from bgnb.metrics import threshold_without_masks
+from bgnb.moving.page import MARK
 from bgnb.networks import Network
+from bgnb.photos.gallery import gallery
 from bgnb.settings import Run
 from bgnb.training import trained
 
@@ -25,7 +27,8 @@ TARGET_PATCHES = 1920  # in an epoch of the paper: 8 from each of 240 target ima
 # Few photos give more patches each, but not so many that the network memorises the photos. In two draws of ten composites of
 # dogs in forests, 192 patches a photo found 1 and 4; 32 patches found 6 and 4.
 MOST_PER_PHOTO = 32
-REPORT = "extract.json"
+PAGE, REPORT = "index.html", "extract.json"
+STRIP = 256  # rows of a large map that are written at a time
 EVERYWHERE = 0.6  # if more of the photos' area than this is cut out, the network has learnt the place, not the target
 
 
@@ -41,7 +44,13 @@ def map_photo(model: Network, photo: Image.Image, run: Run) -> Tensor:
 
 
 def extract(
-    targets: str | Path, backgrounds: str | Path, out: str | Path, run: Run, threshold: float | None = None, progress: bool = True
+    targets: str | Path,
+    backgrounds: str | Path,
+    out: str | Path,
+    run: Run,
+    threshold: float | None = None,
+    skip_bad: bool = False,
+    progress: bool = True,
 ) -> dict:
     """Train on the photos of two folders, then write a map and a cut-out of every target photo.
 
@@ -49,12 +58,14 @@ def extract(
         targets: folder of photos that show the target, at any depth; any size and orientation (EXIF).
         backgrounds: folder of at least two photos of the same kind of place that do not show it.
         out: folder for ``NAME_map.png`` (targetness, 0 ... 255) and ``NAME_cutout.png`` (RGBA), both as large as the photo, and
-            ``extract.json``. Either everything is written or nothing.
+            ``extract.json``; ``index.html`` shows them all. Either everything is written or nothing.
         run: parameters. Its pictures and ``per_image`` are replaced: few photos give more patches each.
         threshold: map threshold in (0, 1]; None: chosen without masks, see ``threshold_without_masks``.
+        skip_bad: go on without photos that cannot be read.
 
     Returns:
         What ``extract.json`` holds: the run, the threshold and where it came from, the share of each photo that was cut out.
+        With ``skip_bad`` also "skipped": a line for each photo that was left out.
 
     Raises:
         InputError: a folder or a photo cannot be used.
@@ -62,21 +73,24 @@ def extract(
     if threshold is not None and not 0 < threshold <= 1:
         raise InputError(f"threshold {threshold}: must lie in (0, 1]")
     targets, backgrounds, out = Path(targets), Path(backgrounds), Path(out)
-    files = [photo_files(folder, recursive=True) for folder in (targets, backgrounds)]
+    files = [photo_files(folder, recursive=True, skip_bad=skip_bad) for folder in (targets, backgrounds)]
     if len(files[1]) < 2:
         raise InputError(f"{backgrounds}: holds 1 photo; at least 2 backgrounds are needed")
     names = output_names(files[0], targets)
     check_out(out, (targets, backgrounds), names)
-    squares = [
-        gather(len(some), run.size, lambda i, some=some: square(read_photo(some[i]), run.size), title, progress)
-        for some, title in zip(files, ("targets", "backgrounds"), strict=True)
-    ]
-    imageset = ImageSet(squares[0], None, squares[1], tuple(names))
+    skipped = []
+    if skip_bad:
+        named, listing = dict(zip(files[0], names, strict=True)), {"targets": files[0], "masks": [], "backgrounds": files[1]}
+        left, skipped = without_bad(listing, lambda i: read_photo(listing["targets"][i]), progress)
+        names, files = [named[file] for file in left["targets"]], [left["targets"], left["backgrounds"]]
+    pictures = [squares(some, run.size, title, progress) for some, title in zip(files, ("targets", "backgrounds"), strict=True)]
+    imageset = ImageSet(pictures[0], None, pictures[1], tuple(names))
     run = replace(
         run, source=str(targets), per_image=min(MOST_PER_PHOTO, max(8, -(-TARGET_PATCHES // len(files[0])))), images=None
     )
     model = trained(imageset, run, progress=progress)
-    maps = [map_photo(model, read_photo(file), run) for file in progress_bar(files[0], "maps", progress)]
+    small = in_threads(lambda i: upright(read_photo(files[0][i]), run.size), range(len(names)), "maps", progress)
+    maps = [map_photo(model, photo, run) for photo in small]
     chosen = threshold_without_masks(maps) if threshold is None else threshold
     report = {
         "run": asdict(run.resolved()),
@@ -84,14 +98,21 @@ def extract(
         "threshold_from": "Otsu over all maps" if threshold is None else "given",
         "photos": {name: round((m >= chosen).float().mean().item(), 4) for name, m in zip(names, maps, strict=True)},
     }
+    if skip_bad:
+        report["skipped"] = skipped
     if np.mean(list(report["photos"].values())) > EVERYWHERE:
         report["warning"] = (
             "almost everything in the target photos differs from the backgrounds: use backgrounds of the same kind of place"
         )
     part = Path(tempfile.mkdtemp(dir=out.parent, prefix=temporary(out)))
     try:
-        for file, name, targetness in zip(files[0], names, progress_bar(maps, "writing", progress), strict=True):
-            write_photo(part / name, read_photo(file), targetness, chosen)
+
+        def write(index: int) -> None:
+            write_photo(part / names[index], read_photo(files[0][index]), maps[index], chosen)
+
+        for _ in in_threads(write, range(len(names)), "writing", progress, threads=1):  # one at a time: photos may be large
+            pass
+        (part / PAGE).write_text(gallery(files[0], names, maps, report), encoding="utf-8")
         (part / REPORT).write_text(json.dumps(report, indent=2))
         move_all(part, out, [*outputs(names)])
     except OSError as error:
@@ -104,7 +125,7 @@ def extract(
 def outputs(names: Iterable[str]) -> Iterator[str]:
     """The files that ``extract`` writes for photos of these names, as paths within its folder."""
     yield from (f"{name}_{what}.png" for name in names for what in ("map", "cutout"))
-    yield REPORT
+    yield from (PAGE, REPORT)
 
 
 def check_out(out: Path, inputs: Iterable[Path], names: list[str]) -> None:
@@ -118,6 +139,8 @@ def check_out(out: Path, inputs: Iterable[Path], names: list[str]) -> None:
         mine = set(outputs(json.loads((out / REPORT).read_text())["photos"]))
     except (OSError, ValueError, KeyError, TypeError):
         mine = set()
+    if (out / PAGE).is_file() and MARK not in (out / PAGE).read_text(encoding="utf-8", errors="replace")[:3000]:
+        mine -= {PAGE}  # an extract.json without a page is older than the page
     for place in (out / name for name in outputs(names)):
         if place.is_dir() or (place.exists() and str(place.relative_to(out)) not in mine):
             raise InputError(f"{place}: is there already, and bgnb extract did not write it; name another folder")
@@ -163,7 +186,13 @@ def write_photo(stem: Path, photo: Image.Image, targetness: Tensor, threshold: f
     stem.parent.mkdir(parents=True, exist_ok=True)
     # Enlarged first, then thresholded: the cut-out has smooth edges instead of the steps of the window grid.
     large = Image.fromarray(targetness.numpy()).resize(photo.size, Image.Resampling.BILINEAR)
-    values = np.asarray(large)
-    Image.fromarray((values * 255).round().astype(np.uint8)).save(f"{stem}_map.png")
-    photo.putalpha(Image.fromarray(np.where(values >= threshold, 255, 0).astype(np.uint8)))
-    photo.save(f"{stem}_cutout.png")
+    shades, alpha = (np.empty((photo.height, photo.width), np.uint8) for _ in range(2))
+    for top in range(0, photo.height, STRIP):  # a copy of a whole large map would take too much memory
+        bottom = min(top + STRIP, photo.height)
+        values = np.asarray(large.crop((0, top, photo.width, bottom)))
+        shades[top:bottom], alpha[top:bottom] = np.rint(values * 255), 255 * (values >= threshold)
+    del large
+    fast = dict(compress_level=1)  # a quarter of the time that PNG takes otherwise, for a fifth more bytes
+    Image.fromarray(shades).save(f"{stem}_map.png", **fast)
+    photo.putalpha(Image.fromarray(alpha))
+    photo.save(f"{stem}_cutout.png", **fast)

@@ -22,24 +22,26 @@ def bootstrap_interval(values: np.ndarray | Sequence[float], confidence: float =
     return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
-def bootstrap_over_seeds(values: np.ndarray, confidence: float = 0.95, draws: int = 2000) -> tuple[float, float]:
+def bootstrap_over_seeds(
+    values: np.ndarray | Sequence[np.ndarray], confidence: float = 0.95, draws: int = 2000
+) -> tuple[float, float]:
     """Bootstrap interval of a mean over seeds and images: seeds are drawn again, then images within each seed.
 
     Args:
-        values: ``(seeds, images)``, or ``(pairs, seeds, images)``: each pair is drawn separately; the mean is over all.
+        values: ``(seeds, images)``; or one such array for each pair, of any shapes: each pair is drawn separately, and the
+            mean is over pairs.
 
     >>> low, high = bootstrap_over_seeds(np.tile([0, 1], (3, 50)))
     >>> 0.4 < low < 0.46 and 0.54 < high < 0.6
     True
     """
     rng = np.random.default_rng(0)
-    values = checked(values, confidence)
-    values = values[None] if values.ndim == 2 else values
+    pairs = [checked(pair, confidence) for pair in (values if len(values) and np.ndim(values[0]) == 2 else [values])]
     means = np.zeros(draws)
-    seeds, images = values.shape[1:]
-    for pair in values:
+    for pair in pairs:
+        seeds, images = pair.shape
         seed = rng.integers(seeds, size=(draws, seeds, 1))
-        means += pair[seed, rng.integers(images, size=(draws, seeds, images))].mean((1, 2)) / len(values)
+        means += pair[seed, rng.integers(images, size=(draws, seeds, images))].mean((1, 2)) / len(pairs)
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
 

@@ -3,6 +3,8 @@
 Nakamura, Ueda, Tanaka, Fujiki, IW-FCV 2023, doi 10.1007/978-981-99-4914-4_3. Only results are quoted, no sentences.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 ANIMALS = ("cat", "dog", "owl", "horse")
@@ -49,6 +51,41 @@ TABLE_4 = {
     "forest": np.array([[.930, .900, .923, .846], [.950, .954, .914, .902], [.983, .975, .971, .951]]),
     "playground": np.array([[.934, .979, .902, .947], [.962, .979, .931, .943], [.925, .917, .939, .906]]),
 }  # fmt: skip
+
+
+SIDE = 256  # pixels of the paper's images
+CALLED = {"cam": "CAM", "adl": "ADL", "has": "HaS", "cutmix": "CutMix"}
+BUILT = {"vgg16": "VGG16", "vgg16_bn": "VGG16", "resnet50": "ResNet50"}
+TABLES = {"table1": METHODS[4:], "table2": METHODS, "table3": ("BGx2",), "table4": ("BGx1", "BGx2", "BGx4")}  # their methods
+
+
+def cells(table: str, run: Mapping) -> dict[str, float]:
+    """The cells of one of the paper's tables that a run can be set beside: network -> Loc. Acc., nothing if there is no such row.
+
+    A network that the paper does not have, tiny say, stands beside both of the paper's. Patches count in pixels of its images.
+
+    Args:
+        table: "table1" ... "table4".
+        run: its parameters, as a result holds them.
+
+    >>> run = {"target": "cat", "scene": "forest", "method": "background", "ratio": 2, "net": "tiny", "patch": 24, "size": 128}
+    >>> {table: cells(table, run)["VGG16"] for table in TABLES}
+    {'table1': 0.98, 'table2': 0.98, 'table3': 0.958, 'table4': 0.95}
+    """
+    method = CALLED.get(run["method"]) or f"BGx{run['ratio']:g}"
+    patch = run["patch"] * SIDE / run["size"]
+    if method not in TABLES[table] or run["target"] not in ANIMALS or run["scene"] not in SCENES:
+        return {}
+    animal, nets = ANIMALS.index(run["target"]), [BUILT[run["net"]]] if run["net"] in BUILT else NETS
+    if table in ("table1", "table2"):
+        column = len(ANIMALS) * SCENES.index(run["scene"]) + animal
+        fits = patch == 48 or method in CALLED.values()
+        return {net: float(TABLES_1_2[net][METHODS.index(method), column]) for net in nets if fits}
+    rows, levels, level = (TABLE_3, SIZES, patch) if table == "table3" else (TABLE_4, RATIOS, run["ratio"])
+    if level not in levels or animal > 1:  # cat and dog only
+        return {}
+    row = rows[run["scene"]][levels.index(level)]
+    return {net: float(row[2 * animal + NETS.index(net)]) for net in nets}
 
 
 def three_decimals(animal: str) -> np.ndarray:

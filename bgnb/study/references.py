@@ -1,7 +1,10 @@
-"""What maps are compared with: baselines, which nobody trained, and ceilings, which use the masks.
+"""What maps are compared with: baselines, which nobody trained; ceilings, which use the masks; few shots; held-out photos.
 
 A method is worth what it gains over the baselines. A ceiling shows what maps of background learning could reach at best.
+Few shots say what a few masks would buy. Held-out photos say what a map is worth if training has not seen its photo.
 """
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -17,6 +20,8 @@ from bgnb.patches import box_share
 from bgnb.settings import Run
 from bgnb.training import fit
 from bgnb.windows import starts
+
+SHOTS = (5, 10)  # masked photos
 
 
 def constant_map(imageset: ImageSet) -> Tensor:
@@ -47,7 +52,7 @@ def colour_distance(imageset: ImageSet, patch: int = 48) -> Tensor:
 
 def untrained(imageset: ImageSet, run: Run) -> Tensor:
     """The same network, windows and seed without training: ``(T, H, W)``."""
-    model = build(run.net, run.patch, run.weights, run.seed, run.image_level).to(pick_device(run.device)).eval()
+    model = build(run.net, run.patch, run.weights, run.seed, run.image_network).to(pick_device(run.device)).eval()
     return localise(model, imageset.targets, run).cpu()
 
 
@@ -88,3 +93,58 @@ def true_labels(imageset: ImageSet, run: Run) -> Tensor:
 def ceilings(imageset: ImageSet, run: Run) -> dict[str, Tensor]:
     """Both ceilings by name; each map ``(T, H, W)`` in [0, 1]."""
     return {"true labels": true_labels(imageset, run), "mask blurred by the window": blurred_mask(imageset, run)}
+
+
+def shots(imageset: ImageSet, run: Run, photos: int) -> Tensor:
+    """Which target images have a mask with few shots: ``(photos,)`` indices in order. Fewer are always among more.
+
+    >>> pictures = ImageSet(torch.zeros(20, 3, 32, 32), None, torch.zeros(2, 3, 32, 32))
+    >>> set(shots(pictures, Run(), 5).tolist()) < set(shots(pictures, Run(), 10).tolist())
+    True
+    """
+    return shuffled(len(imageset.targets), run.seed)[:photos].sort().values
+
+
+def few_shot(imageset: ImageSet, run: Run, photos: int) -> Tensor:
+    """Maps ``(T, H, W)`` of all target images by the same patch classifier, with true labels and only a few masked photos.
+
+    P, F and N come from ``photos`` target images (see ``shots``) and all background images. An epoch has as many patches and
+    updates as with all photos: each photo gives more.
+
+    Raises InputError if there are no masks or too few photos, or if the run's method trains on whole images.
+    """
+    total = len(imageset.targets)
+    if imageset.masks is None or total < photos:
+        raise InputError(f"few_shot: needs {photos} target images with masks; there are {0 if imageset.masks is None else total}")
+    chosen = shots(imageset, run, photos).to(imageset.targets.device)
+    few = replace(imageset, targets=imageset.targets[chosen], masks=imageset.masks[chosen], names=())
+    model = fit(few, replace(run, per_image=round(run.per_image * total / photos)), progress=False, method=TrueLabels())
+    return localise(model, imageset.targets, run).cpu()
+
+
+def halves(imageset: ImageSet, run: Run) -> tuple[Tensor, Tensor]:
+    """The target images in two random halves: indices in order. The first half has one more if their number is odd."""
+    order = shuffled(len(imageset.targets), run.seed)
+    middle = (len(order) + 1) // 2
+    return order[:middle].sort().values, order[middle:].sort().values
+
+
+def held_out_photos(imageset: ImageSet, run: Run) -> Tensor:
+    """Maps ``(T, H, W)`` of photos that training has not seen: train on one half, map the other, and the other way round.
+
+    Both halves share all background images, which nobody maps. Batches are half as large, so that there are as many updates.
+    """
+    maps = torch.empty(len(imageset.targets), *imageset.size)
+    batch = max(2, (run.resolved().batch + 1) // 2)
+    one, other = halves(imageset, run)
+    for seen, unseen in ((one, other), (other, one)):
+        masks = None if imageset.masks is None else imageset.masks[seen]
+        half = replace(imageset, targets=imageset.targets[seen], masks=masks, names=())
+        model = fit(half, replace(run, batch=batch), progress=False)
+        maps[unseen] = localise(model, imageset.targets[unseen], run).cpu()
+    return maps
+
+
+def shuffled(count: int, seed: int) -> Tensor:
+    """0, 1 ... count - 1 in random order: ``(count,)`` int64."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))

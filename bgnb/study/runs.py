@@ -1,10 +1,13 @@
 """From a ``Run`` to its result: load, train (once), localise, measure."""
 
+import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,15 +17,17 @@ from torch.nn.functional import avg_pool2d
 from bgnb.boxes import digits, evaluate, held_out
 from bgnb.data import ImageSet, load
 from bgnb.device import compute_dtype, describe, pick_device
+from bgnb.files import InputError, atomic_write, cache_folder, key
 from bgnb.maps import localise
 from bgnb.metrics import LocAcc, best_accuracy, loc_acc, mask_ious, pxap, without_masks
 from bgnb.networks import Network
 from bgnb.patches import MIN_FRACTION, sample_patches
-from bgnb.settings import Run
+from bgnb.settings import Maps, Run, values_of
 from bgnb.study import references
 from bgnb.study.intervals import bootstrap_interval
+from bgnb.study.stopping import with_signals
 from bgnb.study.theory import bayes_backgroundness
-from bgnb.training import fit, trained
+from bgnb.training import fit, fit_or_go_on, network_key, trained
 from bgnb.windows import score_windows
 
 WATCHED = (5, 10, 20, 30, 50, 60, 75, 100, 125)  # epochs; BGx4 at 60 and BGx2 at 100 have as many updates as BGx1 at 150
@@ -70,6 +75,10 @@ def measure(
     ceilings: bool = False,
     metrics: bool = False,
     epochs: bool = False,
+    few_shot: bool = False,
+    held_out_photos: bool = False,
+    every: bool = False,
+    signals: bool = False,
     cache: bool = True,
     progress: bool = True,
 ) -> Result:
@@ -80,13 +89,23 @@ def measure(
         baselines: also measure maps that nobody trained, see ``bgnb.study.references``.
         ceilings: also measure maps made with the masks, see ``bgnb.study.references``. This trains a second network.
         metrics: use all metrics, see ``bgnb.boxes.all_metrics``. This takes a few seconds more.
-        epochs: also measure during training, see ``snapshots``. The network is then trained again.
+        epochs: also measure during training, see ``with_snapshots``. The network is then trained again, but if that was
+            interrupted, it goes on.
+        few_shot: also measure the same network with true labels on 5 and on 10 photos, see ``bgnb.study.references``. This trains
+            two more networks.
+        held_out_photos: also measure maps of photos that training has not seen, see ``bgnb.study.references``. This trains two
+            more networks, on half of the photos each.
+        every: as ``epochs``, but at every epoch and without the hits.
+        signals: look for a signal that says when to stop, see ``bgnb.study.stopping.with_signals``. This trains two networks,
+            on fewer background images.
         cache: use a network that was trained before with the same pictures and parameters.
         progress: show bars.
 
     Returns:
         A Result. If the pictures have no masks, its accuracies are None.
     """
+    if few_shot and run.image_level:
+        raise InputError(f"few_shot: trains on patches; method {run.method} does not")
     seconds = {}
     clock = time.perf_counter()
 
@@ -97,9 +116,16 @@ def measure(
 
     imageset = load(**run.load_arguments(), progress=progress)
     lap("load")
-    taken = []
-    if epochs and imageset.masks is not None:
-        model = fit(imageset, run, progress=progress, on_epoch=snapshots(imageset, run, taken))
+    if few_shot and imageset.masks is not None and len(imageset.targets) < max(references.SHOTS):
+        raise InputError(f"few_shot: needs {max(references.SHOTS)} target images; there are {len(imageset.targets)}")
+    taken, kept = [], None
+    if signals and imageset.masks is not None:
+        model, taken = with_signals(imageset, run, progress)
+    elif (epochs or every) and imageset.masks is not None:
+        parts = network_key(imageset, run), values_of(run.resolved(), Maps), imageset.masks, every
+        kept = cache_folder() / "networks" / f"{key(*parts)}-snapshots.json" if cache else None
+        watched = range(1, run.epochs_run) if every else WATCHED
+        model, taken = with_snapshots(imageset, run, kept, progress, watched)
     else:
         model = (trained if cache else fit)(imageset, run, progress=progress)
     lap("train")
@@ -127,18 +153,36 @@ def measure(
             }
         if epochs:
             numbers["epochs"] = taken
+        if every:
+            numbers["every"] = [{name: value for name, value in one.items() if "hits" not in name} for one in taken]
+        if signals:
+            numbers["signals"] = taken
         if baselines:
             numbers["baselines"] = {n: reference(m, masks, metrics) for n, m in references.baselines(imageset, run).items()}
         if ceilings:
             numbers["ceilings"] = {n: reference(m, masks, metrics) for n, m in references.ceilings(imageset, run).items()}
+        if few_shot:
+            numbers["few_shot"] = {
+                str(photos): readings(references.few_shot(imageset, run, photos), masks)
+                | {"photos": references.shots(imageset, run, photos).tolist()}
+                for photos in references.SHOTS
+            }
+        if held_out_photos:
+            numbers["held_out_photos"] = readings(references.held_out_photos(imageset, run), masks)
     lap("measure")
     numbers |= {"seconds": seconds, "device": describe(device), "versions": versions()}
     numbers["precision"] = str(compute_dtype(device, run.precision)).removeprefix("torch.")
+    for file in (kept, kept.with_suffix(".part")) if kept else ():
+        file.unlink(missing_ok=True)
     return Result(run, imageset, model, maps, accuracy, numbers)
 
 
-def snapshots(imageset: ImageSet, run: Run, taken: list[dict]) -> Callable[[int, Network, float], None]:
-    """A function for ``fit`` to call after every epoch. It measures ``WATCHED`` epochs and the last ten, into ``taken``.
+def with_snapshots(
+    imageset: ImageSet, run: Run, kept: Path | None, progress: bool, watched: Iterable[int]
+) -> tuple[Network, list[dict]]:
+    """The network of ``fit``, and the numbers of the ``watched`` epochs and of the last ten.
+
+    With a file to keep them in, a training that was interrupted goes on; whoever calls this removes the file.
 
     Each entry holds "epoch", "weights" ("last": of the last update; "mean": their running mean, with ``weight_average``),
     "loc_acc" and "threshold" (the best of ten), "held_out" (Loc. Acc. with the threshold chosen on the other half of the
@@ -146,27 +190,53 @@ def snapshots(imageset: ImageSet, run: Run, taken: list[dict]) -> Callable[[int,
     "backgroundness", the medians of P, F and N, and "target", the share of each kind that is called target. "cpu" is the
     processor time of the training so far, in seconds.
     """
-    clock = time.process_time()
-    watched = {epoch for epoch in WATCHED if epoch < run.epochs_run} | set(range(run.epochs_run - 9, run.epochs_run + 1))
+    clock, last = time.process_time(), run.epochs_run
+    cpu, taken = [], []  # the processor time after every epoch, and the entries
+    if kept:
+        with suppress(OSError, ValueError):  # none yet, or damaged
+            cpu, taken = json.loads(kept.read_text())
+    missing = {epoch for epoch in (*watched, *range(last - 9, last + 1)) if 0 < epoch <= last} - {e["epoch"] for e in taken}
+
+    def save() -> None:
+        if kept:
+            with suppress(OSError), atomic_write(kept) as part:
+                part.write_text(json.dumps([cpu, taken]))
 
     def look(epoch: int, model: Network, loss: float) -> None:
         nonlocal clock
-        if epoch in watched:
-            now = time.process_time()
-            about = {"epoch": epoch, "loss": loss, "cpu": round(now - clock, 2)}
+        if epoch > len(cpu):
+            cpu.append(round(time.process_time() - clock, 2))
+            save()
+        if epoch in missing:
+            about = {"epoch": epoch, "loss": loss, "cpu": cpu[epoch - 1]}
             taken.append(about | {"weights": "last"} | snapshot(model.last, imageset, run))
             if model.last is not model:
                 taken.append(about | {"weights": "mean"} | snapshot(model, imageset, run))
-            clock += time.process_time() - now  # measuring does not count
+            missing.remove(epoch)
+            save()
+        clock = time.process_time() - cpu[epoch - 1]  # measuring does not count; what an earlier process trained does
 
-    return look
+    if not kept:
+        return fit(imageset, run, progress=progress, on_epoch=look), taken
+    most = min(min(missing, default=last), len(cpu) + 1)
+    return fit_or_go_on(imageset, run, kept.with_suffix(".part"), most, progress=progress, on_epoch=look), taken
 
 
 def snapshot(model: Network, imageset: ImageSet, run: Run) -> dict:
-    """The numbers of one network, see ``snapshots``."""
-    ious = mask_ious(maps := localise(model, imageset.targets, run).cpu(), imageset.masks)
+    """The numbers of one network, see ``with_snapshots``."""
+    numbers = readings(localise(model, imageset.targets, run).cpu(), imageset.masks)
+    if not run.image_level:
+        scores = {kind: found for kind, found in kind_scores(model, imageset, run).items() if len(found)}
+        numbers["backgroundness"] = {kind: round(float(np.median(found)), 4) for kind, found in scores.items()}
+        numbers["target"] = {kind: round(float((found < 0.5).mean()), 4) for kind, found in scores.items()}
+    return numbers
+
+
+def readings(maps: Tensor, masks: Tensor) -> dict:
+    """The numbers of some maps that stand in every entry of ``with_snapshots``."""
+    ious = mask_ious(maps, masks)
     best, held = best_accuracy(ious), held_out(ious, 0.4)
-    numbers = {
+    return {
         "loc_acc": best.value,
         "threshold": best.threshold,
         "hits": digits(best.hits),
@@ -174,13 +244,8 @@ def snapshot(model: Network, imageset: ImageSet, run: Run) -> dict:
         "held_out_hits": digits(held),
         "loc_acc_50": best_accuracy(ious, iou=0.5).value,
         "held_out_50": held_out(ious, 0.5).double().mean().item(),
-        "pxap": round(pxap(maps, imageset.masks), 4),
+        "pxap": round(pxap(maps, masks), 4),
     }
-    if not run.image_level:
-        scores = {kind: found for kind, found in kind_scores(model, imageset, run).items() if len(found)}
-        numbers["backgroundness"] = {kind: round(float(np.median(found)), 4) for kind, found in scores.items()}
-        numbers["target"] = {kind: round(float((found < 0.5).mean()), 4) for kind, found in scores.items()}
-    return numbers
 
 
 def reference(maps: Tensor, masks: Tensor, metrics: bool) -> dict:

@@ -1,15 +1,15 @@
-"""Stored results as tidy frames, and frames as Markdown tables."""
+"""Stored results as tidy frames, and frames as Markdown tables. Every result counts in exactly one cell of a table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bgnb.files import InputError, atomic_write
-from bgnb.settings import METHODS, Machine, Run, names
+from bgnb.settings import Machine, Run, names
+from bgnb.study import paper
 from bgnb.study.intervals import bootstrap_interval, bootstrap_over_seeds
-from bgnb.training import count_updates
 
 # Name in tables -> method, ratio, learning rate. The grid comparison_development chose the rates, in the same way for all.
 SETTINGS = {
@@ -20,19 +20,30 @@ SETTINGS = {
     "HaS": ("has", 1, 0.003),
     "CutMix": ("cutmix", 1, 0.003),
 }
-SPELLED = {"cam": "CAM", "adl": "ADL", "has": "HaS", "cutmix": "CutMix"}
+SPELLED = {"cam": "CAM", "adl": "ADL", "has": "HaS", "cutmix": "CutMix", "cam_unpadded": "CAM, unpadded"}
 # Runs that differ in none of these are the same run with other seeds, perhaps on other machines.
-PARAMETERS = [name for name in names(Run) if name not in ("seed", "source", *names(Machine))]
+PARAMETERS = [name for name in names(Run) if name not in ("seed", *names(Machine))]
 PICTURES = ["target", "scene", "camouflage", "seam_control"]
+Found = Mapping[str, Mapping[int, np.ndarray]]  # pair -> seed -> (images,)
 
 
-def method_name(run: dict) -> str:
+def method_name(run: Mapping) -> str:
     """What a run's method is called in tables.
 
     >>> method_name({"method": "background", "ratio": 2}), method_name({"method": "has", "ratio": 1})
     ('background x2', 'HaS')
     """
-    return SPELLED.get(run["method"]) or f"background x{run['ratio']:g}"
+    return SPELLED.get(run["method"]) or f"background x{exact(run['ratio'])}"
+
+
+def exact(value: object) -> str:
+    """A value in words, short if that loses nothing: two numbers that differ never look alike.
+
+    >>> exact(2.0), exact(0.01), exact(0.30000001), exact(None)
+    ('2', '0.01', '0.30000001', 'None')
+    """
+    short = isinstance(value, float) and float(f"{value:g}") == value
+    return f"{value:g}" if short else str(value)
 
 
 def tidy(results: Iterable[dict]) -> pd.DataFrame:
@@ -44,15 +55,19 @@ def tidy(results: Iterable[dict]) -> pd.DataFrame:
     for result in results:
         run = dict(result["run"])
         pictures = f"{run['target']}, {run['scene']}"
-        pictures += f", camouflage {run['camouflage']:g}" if run.get("camouflage") else ""
+        pictures += f", camouflage {exact(run['camouflage'])}" if run.get("camouflage") else ""
         pictures += ", seam control" if run.get("seam_control") else ""
-        hits = np.array([int(hit) for hit in result["hits"]])
-        rows.append(run | {"pictures": pictures, "name": method_name(run), "hits": hits, "result": result})
+        rows.append(run | {"pictures": pictures, "name": method_name(run), "hits": array(result["hits"]), "result": result})
     frame = pd.DataFrame(rows)
     for name in PARAMETERS:
         if name not in frame:
             frame[name] = getattr(Run, name, None)
     return frame
+
+
+def array(digits: str) -> np.ndarray:
+    """Hits as a result stores them, "0110", as an array ``(images,)`` of 0 and 1."""
+    return np.array([int(digit) for digit in digits])
 
 
 def differing(frame: pd.DataFrame, shown: Iterable[str] = ()) -> list[str]:
@@ -62,7 +77,7 @@ def differing(frame: pd.DataFrame, shown: Iterable[str] = ()) -> list[str]:
 
 def also(run: pd.Series, parameters: Iterable[str]) -> str:
     """ ", patch 16, net resnet50": some parameters of a run in words."""
-    return "".join(f", {name} {run[name]:g}" if isinstance(run[name], float) else f", {name} {run[name]}" for name in parameters)
+    return "".join(f", {name} {exact(run[name])}" for name in parameters)
 
 
 def markdown(frame: pd.DataFrame) -> str:
@@ -99,20 +114,21 @@ def runs_table(results: list[dict]) -> pd.DataFrame:
         run, several = group.iloc[0], list(group["result"])
         low, high = bootstrap_interval(np.concatenate(list(group["hits"])))
         single = [result["loc_acc"] for result in several]
+        medians, baselines = ([result.get(name, {}) for result in several] for name in ("backgroundness", "baselines"))
         rows.append({
             "target, scene": run["pictures"],
             "network": f"{run['net']}, {run['epochs']} epochs{also(run, more)}",
-            "ratio": f"x{run['ratio']:g}",
+            "ratio": f"x{exact(run['ratio'])}",
             "Loc. Acc. [95 %]": f"**{number(single)}** [{low:.2f}, {high:.2f}]",
             "min-max of seeds": f"{min(single):.2f}-{max(single):.2f} ({len(single)})",
             "threshold without masks": number(result["without_masks"]["loc_acc"] for result in several),
             "PxAP": number(result["pxap"] for result in several),
-            **{name: number(r["baselines"][name]["loc_acc"] for r in several) for name in several[0].get("baselines", {})},
-            "median F": number(result["backgroundness"]["F"] for result in several),
-            "median N": number(result["backgroundness"]["N"] for result in several),
-            "r / (r + 1 - pi)": number(result["bayes_backgroundness"] for result in several),
-            "median P": number(result["backgroundness"]["P"] for result in several),
-            "pi": number(result["pi"] for result in several),
+            **{name: number(one[name]["loc_acc"] for one in baselines if one) for name in next(filter(None, baselines), {})},
+            "median F": number(median.get("F") for median in medians),
+            "median N": number(median.get("N") for median in medians),
+            "r / (r + 1 - pi)": number(result.get("bayes_backgroundness") for result in several),
+            "median P": number(median.get("P") for median in medians),
+            "pi": number(result.get("pi") for result in several),
         })  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -133,43 +149,53 @@ def beside(left: list[dict], right: list[dict]) -> str:
     return markdown((one.loc[both, columns] + " / " + other.loc[both, columns]).reset_index())
 
 
-# ---- several methods: every method is a row, every pair of target and scene a column ----
+# ---- several methods ----
 
 
-def labelled(results: Iterable[dict]) -> pd.DataFrame:
-    """``tidy``, but runs of one method that differ in a parameter have it in their names: two networks stay two rows."""
+def labelled(results: Iterable[dict], shown: Iterable[str] = ()) -> pd.DataFrame:
+    """``tidy``, but runs of one method that differ in a parameter have it in their names: two networks stay two rows.
+
+    Args:
+        results: as a sweep stores them.
+        shown: parameters that the table shows in another way.
+    """
     frame = tidy(results).sort_values("seed", kind="stable")
-    more = {name: differing(group, PICTURES) for name, group in frame.groupby("name", sort=False)}
+    more = {name: differing(group, [*PICTURES, *shown]) for name, group in frame.groupby("name", sort=False)}
     frame["name"] = [run["name"] + also(run, more[run["name"]]) for _, run in frame.iterrows()]
     return frame
 
 
-def complete(results: list[dict]) -> list[dict]:
-    """The results of those seeds that are measured for every method on every pair (a sweep may not have ended yet)."""
-    frame = labelled(results)
-    measured = frame.groupby("seed").size()
-    return list(frame[frame["seed"].isin(measured.index[measured == measured.max()])]["result"])
-
-
-def hits(results: list[dict]) -> dict[str, dict[str, np.ndarray]]:
-    """Method -> pair -> ``(seeds, images)`` of 0 and 1: which image is found (IoU 0.40, each seed's best map threshold).
-
-    With ``complete`` results a pair's arrays fit together image by image.
-    """
+def by_seed(results: Iterable[dict]) -> dict[str, Found]:
+    """Method -> pair -> seed -> ``(images,)`` of 0 and 1: which image is found (IoU 0.40, each seed's best map threshold)."""
     table = {}
-    for (name, pair), group in labelled(results).groupby(["name", "pictures"], sort=False):
-        table.setdefault(name, {})[pair] = np.stack(list(group["hits"]))
+    for _, run in labelled(results).iterrows():
+        table.setdefault(run["name"], {}).setdefault(run["pictures"], {})[run["seed"]] = run["hits"]
     return table
 
 
-def references(results: list[dict]) -> pd.DataFrame:
-    """Baselines and ceilings with all metrics, one row for each and each seed: "name", "pictures", "metrics"."""
-    rows = []
-    for _, run in tidy(results).iterrows():
-        for name, numbers in (run["result"].get("baselines", {}) | run["result"].get("ceilings", {})).items():
-            if "metrics" in numbers:
-                rows.append({"name": f"*{name}*", "pictures": run["pictures"], "metrics": numbers["metrics"]})
-    return pd.DataFrame(rows, columns=["name", "pictures", "metrics"])
+def stacked(found: Found) -> dict[str, np.ndarray]:
+    """Pair -> ``(seeds, images)``, all seeds of each pair."""
+    return {pair: np.stack(list(seeds.values())) for pair, seeds in found.items()}
+
+
+def combine(*arms: tuple[float, Found]) -> dict[str, np.ndarray]:
+    """Pair -> ``(seeds, images)``: the sum of some arms, each times its weight, image by image.
+
+    Only pairs that all arms have count, and only seeds that all arms have on all of these pairs.
+
+    >>> x2, cam = {"cat, forest": {0: np.array([1, 1]), 1: np.array([1, 0])}}, {"cat, forest": {0: np.array([0, 1])}}
+    >>> combine((1, x2), (-1, cam))
+    {'cat, forest': array([[1, 0]])}
+    """
+    pairs = [pair for pair in arms[0][1] if all(pair in found for _, found in arms)]
+    seeds = sorted(set.intersection(*(set(found[pair]) for _, found in arms for pair in pairs))) if pairs else []
+    return {p: np.stack([sum(w * found[p][s] for w, found in arms) for s in seeds]) for p in pairs} if seeds else {}
+
+
+def seed_count(found: Found) -> str:
+    """How many seeds each pair has: "3", or "2 to 5" if they differ."""
+    counts = sorted(len(seeds) for seeds in found.values())
+    return f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
 
 
 def verdict(low: float, high: float) -> str:
@@ -181,120 +207,53 @@ def verdict(low: float, high: float) -> str:
     return "win" if low > 0 else "loss" if high < 0 else "tie"
 
 
-def accuracy_table(results: list[dict]) -> pd.DataFrame:
-    """Loc. Acc. at IoU 0.40 of all methods, baselines and ceilings, pair by pair, and the mean with its interval."""
+def ordered(frame: pd.DataFrame, *last: str) -> pd.DataFrame:
+    """The same frame with some columns at the end, and empty cells where a row has nothing."""
+    return frame[[*(column for column in frame if column not in last), *(c for c in last if c in frame)]].fillna("")
+
+
+# ---- a table of the paper: every method and pair is a row ----
+
+
+def paper_table(results: list[dict], table: str) -> pd.DataFrame:
+    """Loc. Acc. of every method and pair, with its interval over seeds and images, and the paper's cells beside it.
+
+    Each run is read as the paper reads it: at IoU .40, with the best of ten map thresholds. A cell of the paper lies inside our
+    interval, above or below it. Where runs have snapshots, the last column has the weights of the last update, not averaged.
+
+    Args:
+        results: of the grid of that name.
+        table: "table1" ... "table4".
+    """
     rows = []
-    for name, by_pair in hits(results).items():
-        low, high = bootstrap_over_seeds(np.stack(list(by_pair.values())))
-        means = {pair: found.mean() for pair, found in by_pair.items()}
-        mean = f"**{number(means.values())}** [{low:.2f}, {high:.2f}]"
-        rows.append({"Loc. Acc., IoU 0.40": name, **{p: f"{m:.2f}" for p, m in means.items()}, "mean [95 %]": mean})
-    for name, group in references(results).groupby("name", sort=False):
-        means = {p: np.mean([m["loc_acc"]["0.4"] for m in one["metrics"]]) for p, one in group.groupby("pictures", sort=False)}
-        cells = {pair: f"{means[pair]:.2f}" for pair in means}
-        rows.append({"Loc. Acc., IoU 0.40": name, **cells, "mean [95 %]": number(means.values())})
-    return pd.DataFrame(rows)
+    order = {"scene": paper.SCENES, "target": paper.ANIMALS, "method": paper.CALLED}
+    frame = labelled(results)
+    for column, known in order.items():
+        frame[f"{column} order"] = [[*known, value].index(value) for value in frame[column]]
+    frame = frame.sort_values([*(f"{column} order" for column in order), "net", "ratio", "patch"], kind="stable")
+    for (pair, name), group in frame.groupby(["pictures", "name"], sort=False):
+        low, high = bootstrap_over_seeds(np.stack(list(group["hits"])))
+        row = {"target, scene": pair, "method": name, "seeds": str(len(group))}
+        row["Loc. Acc. [95 %]"] = f"**{number(result['loc_acc'] for result in group['result'])}** [{low:.2f}, {high:.2f}]"
+        for net, cell in paper.cells(table, group.iloc[0]).items():
+            place = "below" if cell < low else "above" if cell > high else "inside"
+            row[f"paper, {net}"] = f"{cell:.2f} {place}"
+        last = [e["loc_acc"] for r in group["result"] for e in r.get("epochs", ())[-2:] if e["weights"] == "last"]
+        rows.append(row | ({"last update": number(last)} if last else {}))
+    return ordered(pd.DataFrame(rows), *(f"paper, {net}" for net in paper.NETS), "last update")
 
 
-def difference_table(results: list[dict], to: str = "CAM") -> pd.DataFrame:
-    """Paired difference in Loc. Acc. from one method, image by image, with its interval over seeds and images."""
-    found, rows = hits(results), []
-    for name in found:
-        if name == to:
-            continue
-        differences = {pair: found[name][pair] - found[to][pair] for pair in found[to]}
-        row, words = {f"minus {to}, image by image": name}, []
-        for column, difference in [*differences.items(), ("mean", np.stack(list(differences.values())))]:
-            low, high = bootstrap_over_seeds(difference)
-            words.append(verdict(low, high))
-            row[column] = f"{difference.mean():+.2f} [{low:+.2f}, {high:+.2f}] {words[-1]}"
-        row["wins, ties, losses"] = ", ".join(str(words[:-1].count(word)) for word in ("win", "tie", "loss"))
-        rows.append(row)
-    return pd.DataFrame(rows)
+def inside(table: pd.DataFrame) -> str:
+    """How many of the paper's cells lie inside our intervals, in a sentence.
 
-
-def metrics_table(results: list[dict]) -> pd.DataFrame:
-    """Every metric, as the mean over pairs and seeds."""
-    frame = labelled(results).assign(metrics=lambda f: [result["metrics"] for result in f["result"]])
-    rows = []
-    for name, group in pd.concat([frame[["name", "metrics"]], references(results)]).groupby("name", sort=False):
-        columns = {}
-        for metrics in group["metrics"]:
-            flat = {f"mask {level}": value for level, value in metrics["loc_acc"].items()}
-            flat["mask 0.4, held-out threshold"] = metrics["held_out"]["0.4"]
-            flat |= {f"box {level}": value for level, value in metrics["loc_acc_box"].items()}
-            flat |= {"MaxBoxAccV2": metrics["max_box_acc_v2"], "PxAP": metrics["pxap"]}
-            flat |= {"peak IoU": metrics["peak_iou"], "pointing": metrics["pointing"]}
-            for column, value in flat.items():
-                columns.setdefault(column, []).append(value)
-        rows.append({"": name} | {column: number(values) for column, values in columns.items()})
-    return pd.DataFrame(rows)
-
-
-def settings_table(results: list[dict]) -> pd.DataFrame:
-    """What every method was trained with."""
-    rows = []
-    for name, group in labelled(results).groupby("name", sort=False):
-        run, result = group.iloc[-1], group.iloc[-1]["result"]
-        unit = METHODS[run["method"]].unit
-        updates = count_updates(Run(**result["run"]), result["images"]["targets"])
-        cells = {"learning rate": f"{run['lr']:g}", "epochs": str(result["epochs_run"])}
-        rows.append({"": name, **cells, "in a batch": f"{run['batch']} {unit}", "updates": str(updates)})
-    return pd.DataFrame(rows)
-
-
-def comparison(results: list[dict]) -> str:
-    """All tables in Markdown: for photographs, for drawn scenes, and at the end what every method was trained with."""
-    blocks = []
-    for word, drawn in (("Photographs", False), ("Drawn scenes", True)):
-        chosen = [result for result in results if (result["run"]["source"] == "scenes") == drawn]
-        if chosen:
-            chosen = complete(chosen)
-            seeds, images = len({r["run"]["seed"] for r in chosen}), chosen[0]["images"]["targets"]
-            blocks.append(f"**{word}**, {images} target images a pair, {seeds} seeds")
-            blocks += [markdown(table(chosen)) for table in (accuracy_table, difference_table, metrics_table)]
-    return "\n\n".join([*blocks, markdown(settings_table(results))])
-
-
-# ---- learning rates ----
-
-
-def rates(results: Iterable[dict]) -> pd.DataFrame:
-    """Loc. Acc. and PxAP by method ("name") and learning rate ("lr"), each a mean over the development sets."""
-    frame = tidy(results)
-    frame = frame.assign(loc_acc=[r["loc_acc"] for r in frame["result"]], pxap=[r["pxap"] for r in frame["result"]])
-    return frame.groupby(["name", "lr"], sort=False)[["loc_acc", "pxap"]].mean()
-
-
-def chosen_rates(results: Iterable[dict]) -> dict[str, float]:
-    """Method -> the learning rate with the best Loc. Acc. on the development sets; PxAP decides ties."""
-    best = rates(results).sort_values(["loc_acc", "pxap"]).reset_index().groupby("name", sort=False)["lr"].last()
-    return best.to_dict()
-
-
-def rates_table(results: list[dict]) -> pd.DataFrame:
-    """Loc. Acc. of every method at every learning rate, the chosen one in bold."""
-    found, best = rates(results)["loc_acc"].unstack(), chosen_rates(results)
-    found = found.reindex(index=dict.fromkeys(tidy(results)["name"]), columns=sorted(found.columns))
-    rows = []
-    for name, row in found.iterrows():
-        cells = {f"{lr:g}": "" if np.isnan(v) else f"**{v:.2f}**" if lr == best[name] else f"{v:.2f}" for lr, v in row.items()}
-        rows.append({"Loc. Acc. at learning rate": name} | cells)
-    return pd.DataFrame(rows)
-
-
-# ---- any sweep ----
-
-
-def render(results: list[dict]) -> str:
-    """The tables that fit the results: a comparison of methods, the best learning rate of each, or every run of one method."""
-    frame = tidy(results)
-    if frame["method"].nunique() > 1:
-        rates_differ = frame.groupby("name")["lr"].nunique().max() > 1
-        return markdown(rates_table(results)) if rates_differ else comparison(results)
-    table = runs_table(results)
-    first = table.columns.get_loc("median F")
-    return "\n\n".join([markdown(table.iloc[:, :first]), markdown(pd.concat([table.iloc[:, :3], table.iloc[:, first:]], axis=1))])
+    >>> inside(pd.DataFrame({"paper, VGG16": ["0.81 inside", "0.98 above", ""]}))
+    "Inside our interval: 1 of the paper's 2 cells for VGG16."
+    """
+    counts = []
+    for net in paper.NETS:
+        places = [cell.partition(" ")[2] for cell in table.get(f"paper, {net}", ()) if cell]
+        counts += [f"{places.count('inside')} of the paper's {len(places)} cells for {net}"] if places else []
+    return f"Inside our interval: {', '.join(counts)}." if counts else "The paper has no such cells."
 
 
 def put_into(path: str | Path, name: str, text: str) -> None:

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import shutil
 import time
 from collections.abc import Callable
 from statistics import median
@@ -17,6 +18,7 @@ import bgnb
 from bgnb.device import autocast, describe, keep_memory
 from bgnb.study.tables import markdown, put_into
 
+CPU = torch.device("cpu")
 PATCH, BATCH, SIDE = 24, 512, 1024  # pixels, patches, rows of the matrix product
 STEPS = {  # operator of torch -> what it does
     "aten::convolution_backward": "convolutions, gradients",
@@ -38,6 +40,10 @@ def seconds(function: Callable, rounds: int = 11) -> float:
         function()
         taken.append(time.process_time() - begin)
     return median(taken[1:])
+
+
+def word(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def matrix_rate(dtype: torch.dtype) -> float:
@@ -84,9 +90,7 @@ def layers(model: nn.Module, dtype: torch.dtype, rate: float) -> list[dict]:
             "gradient of weights": backward,
             "gradient of pixels": lambda backward=backward: backward(wanted=(True, False, False)),
         }
-        row = {
-            f"convolution, {str(dtype).removeprefix('torch.')}": f"{layer.in_channels} to {layer.out_channels}, {side} x {side}"
-        }
+        row = {f"convolution, {word(dtype)}": f"{layer.in_channels} to {layer.out_channels}, {side} x {side}"}
         row["GFLOP"] = f"{work:.2f}"
         for way, function in ways.items():
             if way == "gradient of pixels" and layer.in_channels == 3:
@@ -114,12 +118,13 @@ def tables(dtype: torch.dtype) -> list[str]:
         step = STEPS.get(event.key, "all else")
         spent[step] = spent.get(step, 0) + event.self_cpu_time_total
     shares = (spent / spent.sum()).sort_values(ascending=False)
-    rows = [
-        {f"step, {str(dtype).removeprefix('torch.')}": step, "share of an update": f"{part:.0%}"} for step, part in shares.items()
-    ]
+    rows = [{f"step, {word(dtype)}": step, "share of an update": f"{part:.0%}"} for step, part in shares.items()]
     work = 3 * sum(float(row["GFLOP"]) for row in convolutions)  # about: the gradient of the first pixels is not needed
-    head = f"An update of {BATCH} patches in {str(dtype).removeprefix('torch.')}: {1e3 * taken:.0f} ms. Its convolutions need "
-    head += f"{work:.1f} GFLOP, so it runs at {work / taken:.0f} GFLOP/s, {work / taken / rate:.0%} of the {rate:.0f} of a matrix product."
+    head = f"An update of {BATCH} patches in {word(dtype)}: {1e3 * taken:.0f} ms. Its convolutions need {work:.1f} GFLOP, so it "
+    head += f"runs at {work / taken:.0f} GFLOP/s, {work / taken / rate:.0%} of the {rate:.0f} of a matrix product."
+    if shutil.which("g++"):
+        compiled = seconds(an_update(torch.compile(bgnb.build("tiny", PATCH).train()), pixels, dtype))
+        head += f" Compiled by inductor, it takes {compiled / taken:.2f} times as long."
     return [head, markdown(pd.DataFrame(rows)), markdown(pd.DataFrame(convolutions))]
 
 
@@ -130,9 +135,8 @@ def main() -> None:
     keep_memory()
     torch.set_num_threads(1)
     parts = [text for dtype in (torch.bfloat16, torch.float32) for text in tables(dtype)]
-    text = "\n\n".join(
-        [*parts, f"Measured on {describe(torch.device('cpu'))}; percentages are shares of the matrix product's rate."]
-    )
+    parts.append(f"The percentages of the convolutions are shares of the matrix product's rate. Measured on {describe(CPU)}.")
+    text = "\n\n".join(parts)
     if into:
         put_into(into, "shares", text)
     print(text)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from bgnb import InputError, load
+from bgnb import InputError, Run, fit, load
+from bgnb.data import images
 from bgnb.data.images import read_mask, read_photo, square
 
 
@@ -226,3 +227,165 @@ def test_a_target_outside_the_square_is_named(photos):
 def test_square_neither_stretches_nor_moves():
     wide = np.random.default_rng(0).integers(0, 256, (16, 30, 3), dtype=np.uint8)
     assert np.array_equal(np.asarray(square(Image.fromarray(wide), 16)), wide[:, 7:23])
+
+
+BAD = {
+    "truncated": (lambda f: truncate(f / "targets/cat/cat_1.png"), "targets/cat/cat_1"),
+    "no bytes": (lambda f: (f / "targets/cat/cat_1.png").write_bytes(b""), "targets/cat/cat_1.png"),
+    "mask of another size": (lambda f: flat(255, mode="L").save(f / "masks/cat/cat_1.png"), "masks/cat/cat_1.png"),
+    "empty mask": (lambda f: flat(0, (60, 48), "L").save(f / "masks/cat/cat_1.png"), "masks/cat/cat_1.png"),
+    "missing mask": (lambda f: (f / "masks/cat/cat_1.png").unlink(), "masks/cat/cat_1.png"),
+    "a name that is no text": (
+        lambda f: os.rename(f / "targets/cat/cat_1.png", bytes(f / "targets/cat") + b"/\xff.png"),
+        "udcff",
+    ),
+    "background": (lambda f: (f / "backgrounds/forest/place_1.png").write_text("hello"), "backgrounds/forest/place_1.png"),
+}
+
+
+@pytest.mark.parametrize("compose", [False, True])
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_picture_is_left_out_as_if_it_were_not_there_and_listed(make_photos, case, compose):
+    spoil, named = BAD[case]
+    with_bad, without = make_photos("with"), make_photos("without")
+    spoil(with_bad)
+    for file in ["backgrounds/forest/place_1.png"] if case == "background" else ["targets/cat/cat_1.png", "masks/cat/cat_1.png"]:
+        (without / file).unlink()
+    expected = get(without, compose=compose)
+    for _ in range(2):  # the second time from the cache
+        with pytest.warns(UserWarning, match="left out:") as caught:
+            seen = get(with_bad, compose=compose, skip_bad=True)
+        [line] = seen.skipped
+        assert named in line and line in str(caught[0].message)
+        assert seen.names == expected.names and torch.equal(seen.masks, expected.masks)
+        assert torch.equal(seen.targets, expected.targets) and torch.equal(seen.backgrounds, expected.backgrounds)
+
+
+def test_a_target_outside_the_square_is_left_out_unless_it_is_cut_out(photos):
+    mask = np.zeros((48, 60), np.uint8)
+    mask[:, :5] = 255
+    Image.fromarray(mask).save(photos / "masks/cat/cat_0.png")
+    with pytest.warns(UserWarning, match="outside the central square"):
+        assert get(photos, skip_bad=True).names == ("cat_1", "cat_2", "cat_3")
+    assert get(photos, compose=True, skip_bad=True).skipped == ()
+
+
+def test_without_bad_pictures_nothing_changes(photos, recwarn):
+    plain, careful = get(photos), get(photos, skip_bad=True)
+    assert careful.skipped == () and not recwarn.list
+    assert torch.equal(plain.targets, careful.targets) and torch.equal(plain.backgrounds, careful.backgrounds)
+
+
+@pytest.mark.parametrize(("folder", "named"), [("targets/cat", "targets: 0 of 4"), ("backgrounds/forest", "backgrounds: 1 of 5")])
+def test_too_few_that_are_left_are_refused_with_the_first_complaint(photos, folder, named):
+    for file in sorted((photos / folder).iterdir())[folder.startswith("backgrounds") :]:
+        file.write_text("no picture")
+    with pytest.raises(InputError, match=rf"{named} can be used; at least \d are needed \(.*png: not a picture\)"):
+        get(photos, skip_bad=True)
+
+
+@pytest.fixture
+def on_disk(tmp_path, monkeypatch):
+    """Photos of more than 10,000 bytes are kept on disk: five of 32 pixels, but not three. The folder with their files."""
+    monkeypatch.setenv("BGNB_CACHE", str(tmp_path / "own"))
+    monkeypatch.setattr(images, "LARGE", 10_000)
+    return tmp_path / "own" / "pictures"
+
+
+@pytest.mark.parametrize("compose", [False, True])
+def test_photos_on_disk_are_those_in_memory_and_train_to_the_same_bits(make_photos, on_disk, monkeypatch, compose):
+    photos = make_photos(backgrounds=12)
+    run = Run(source=str(photos), size=32, patch=16, per_image=2, batch=8, epochs=2, compose=compose, device="cpu")
+    seen = [load(**run.load_arguments(), progress=False) for _ in range(2)]  # the second from the cache
+    with monkeypatch.context() as patch:
+        patch.setattr(images, "LARGE", 10**9)
+        expected = load(**run.load_arguments(), progress=False)
+    for each in seen:
+        assert images.file_of(each.backgrounds).parent == on_disk and images.file_of(each.targets) is None
+        for name in ("targets", "masks", "backgrounds"):
+            assert torch.equal(getattr(each, name), getattr(expected, name))
+    assert each.names == expected.names and images.file_of(expected.backgrounds) is None
+    one, two = (fit(pictures, run, progress=False) for pictures in (each, expected))
+    assert one.losses == two.losses
+    assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True))
+
+
+def test_the_cache_holds_photos_on_disk_once(make_photos, on_disk):
+    result = get(make_photos(backgrounds=60))
+    sizes = {file.suffix: file.stat().st_size for file in on_disk.iterdir()}
+    assert sizes.keys() == {".pixels", ".safetensors"}
+    assert sizes[".pixels"] == result.backgrounds.numel() > 2 * sizes[".safetensors"]
+
+
+def test_a_preparation_that_was_cut_off_goes_on(make_photos, on_disk, monkeypatch):
+    photos, read = make_photos(backgrounds=20), []
+    whole = get(photos).backgrounds.clone()
+    for file in on_disk.iterdir():
+        file.unlink()
+    real = images.read_photo
+
+    def cut_off(path, *mode):
+        read.append(path)
+        if path.name == "place_19.png" and "goes on" not in read:
+            raise KeyboardInterrupt
+        return real(path, *mode)
+
+    monkeypatch.setattr(images, "read_photo", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        get(photos)
+    [part] = on_disk.glob("*.part")
+    done = part.stat().st_size // (3 * 32 * 32)
+    with part.open("ab") as file:
+        file.write(b"half a picture")
+    read[:] = ["goes on"]
+    assert torch.equal(get(photos).backgrounds, whole)
+    again = [path for path in read[1:] if path.parent.name == "forest"]
+    assert 0 < done < 20 and len(again) == 20 - done
+    assert not [*on_disk.glob("*.part")]
+
+
+def test_another_time_or_size_of_a_photo_on_disk_is_another_photo(make_photos, on_disk):
+    photos = make_photos(backgrounds=12)
+    before = get(photos).backgrounds
+    flat((9, 9, 9)).save(photos / "backgrounds/forest/place_1.png")
+    changed = get(photos).backgrounds
+    assert (changed[1] == 9).all() and torch.equal(changed[0], before[0])
+    os.utime(photos / "backgrounds/forest/place_1.png", ns=(1, 1))
+    assert images.file_of(get(photos).backgrounds) != images.file_of(changed)
+
+
+def test_photos_on_disk_that_were_changed_in_memory_are_not_taken_for_the_file(make_photos, on_disk):
+    photos = make_photos(backgrounds=12)
+    backgrounds = get(photos).backgrounds
+    assert images.identity(backgrounds) == images.file_of(backgrounds).name
+    assert torch.equal(images.identity(backgrounds[:5]), backgrounds[:5])
+    backgrounds[0] = 0
+    assert torch.equal(images.identity(backgrounds), backgrounds)
+    assert get(photos).backgrounds[0].any()  # the file is as it was
+
+
+def test_where_nothing_can_be_written_they_stay_in_memory(make_photos, tmp_path, monkeypatch):
+    photos = make_photos(backgrounds=12)
+    expected = get(photos).backgrounds
+    monkeypatch.setattr(images, "LARGE", 10_000)
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("BGNB_CACHE", str(tmp_path / "file"))
+    with pytest.warns(UserWarning, match="the backgrounds stay in memory"):
+        seen = get(photos).backgrounds
+    assert torch.equal(seen, expected) and images.file_of(seen) is None
+
+
+@pytest.mark.parametrize("spoil", [lambda file: file.unlink(), lambda file: file.write_bytes(b"12345")])
+def test_a_file_of_photos_that_is_gone_or_damaged_is_made_again(make_photos, on_disk, spoil):
+    photos = make_photos(backgrounds=12)
+    expected = get(photos).backgrounds.clone()
+    [file] = on_disk.glob("*.pixels")
+    spoil(file)
+    assert torch.equal(get(photos).backgrounds, expected)
+
+
+def test_a_bad_photo_is_named_on_the_way_to_the_disk_too(make_photos, on_disk):
+    photos = make_photos(backgrounds=12)
+    truncate(photos / "backgrounds/forest/place_2.png")
+    with pytest.raises(InputError, match=r"place_2\.jpg"):
+        get(photos)

@@ -1,6 +1,7 @@
 """A person's photos are never touched, and everything is written or nothing. Training is left out: it is tested elsewhere."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -52,12 +53,21 @@ def test_a_link_to_a_folder_of_photos_is_that_folder(folders, tmp_path):
         extract(*folders, tmp_path / "link" / "out", RUN, progress=False)
 
 
-@pytest.mark.parametrize("name", ["a_cutout.png", "b_map.png", "extract.json"])
+@pytest.mark.parametrize("name", ["a_cutout.png", "b_map.png", "extract.json", "index.html"])
 def test_a_file_that_extract_did_not_write_is_not_overwritten(folders, tmp_path, name):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / name).write_text("mine")
     before = contents(tmp_path)
     with pytest.raises(InputError, match=f"{name}: is there already"):
+        extract(*folders, tmp_path / "out", RUN, progress=False)
+    assert contents(tmp_path) == before
+
+
+def test_an_index_of_your_own_beside_older_results_stays(folders, tmp_path):
+    extract(*folders, tmp_path / "out", RUN, progress=False)
+    (tmp_path / "out" / "index.html").write_text("mine")
+    before = contents(tmp_path)
+    with pytest.raises(InputError, match=r"index\.html: is there already"):
         extract(*folders, tmp_path / "out", RUN, progress=False)
     assert contents(tmp_path) == before
 
@@ -87,14 +97,14 @@ def test_what_stands_in_the_way_is_named_before_any_work(tmp_path, monkeypatch, 
         extract(targets, grounds, tmp_path / "out", RUN, progress=False)
 
 
-@pytest.mark.parametrize("failing", range(1, 6))
+@pytest.mark.parametrize("failing", range(1, 7))
 def test_if_one_file_cannot_be_moved_all_is_as_it_was(folders, tmp_path, monkeypatch, failing):
     out = tmp_path / "out"
     extract(*folders, out, RUN, threshold=0.9, progress=False)
     before, moved, replace = contents(out), [], Path.replace
 
     def fail(self, target):
-        if Path(target).is_relative_to(out) and not str(self).endswith(tuple("01234")):
+        if Path(target).is_relative_to(out) and not str(self).endswith(tuple("012345")):
             moved.append(target)
             if len(moved) == failing:
                 raise OSError(28, "No space left on device")
@@ -135,3 +145,43 @@ def test_a_long_strip_and_a_huge_picture_are_refused_with_the_limit(folders, tmp
     with pytest.raises(InputError, match=r"huge\.png: 10001x10000 pixels, more than 100 million"):
         extract(*folders, tmp_path / "out", RUN, progress=False)
     assert torch.is_tensor(extraction.map_photo(build("tiny", 16).eval(), Image.new("RGB", (50 * 8, 8)), RUN))
+
+
+@pytest.fixture
+def spoilt(folders):
+    """Photos of which one of each folder is bad, and one has a name that is no text."""
+    targets, grounds = photos(folders[0], "c.png", "sub/b.png"), photos(folders[1], "3.png")
+    (targets / "b.png").write_text("no picture")
+    (grounds / "2.png").write_bytes(b"")
+    os.rename(targets / "c.png", bytes(targets) + b"/\xff.png")
+    return targets, grounds
+
+
+def test_bad_photos_are_left_out_and_listed(spoilt, tmp_path):
+    report = extract(*spoilt, tmp_path / "out", RUN, skip_bad=True, progress=False)
+    assert report["photos"].keys() == {"a", "sub/b"}
+    for line, words in zip(report["skipped"], ("b.png: not a picture", "rename it", "2.png: an empty file"), strict=True):
+        assert words in line
+    assert json.loads((tmp_path / "out" / "extract.json").read_text()) == report
+    assert len(list((tmp_path / "out").rglob("*.png"))) == 4
+
+
+def test_unless_asked_to_go_on_the_first_bad_photo_is_named_and_nothing_written(spoilt, tmp_path):
+    with pytest.raises(InputError, match="rename it"):
+        extract(*spoilt, tmp_path / "out", RUN, progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_going_on_needs_a_target_and_two_backgrounds(spoilt, tmp_path):
+    (spoilt[1] / "3.png").write_text("no picture")
+    with pytest.raises(InputError, match=r"backgrounds: 1 of 3 can be used; at least 2 are needed \(.*2\.png: an empty file"):
+        extract(*spoilt, tmp_path / "out", RUN, skip_bad=True, progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_bad_photos_nothing_is_skipped_and_the_results_are_the_same(folders, tmp_path):
+    plain = extract(*folders, tmp_path / "plain", RUN, progress=False)
+    careful = extract(*folders, tmp_path / "careful", RUN, skip_bad=True, progress=False)
+    assert careful == plain | {"skipped": []}
+    without = {"extract.json": b""}
+    assert contents(tmp_path / "plain") | without == contents(tmp_path / "careful") | without

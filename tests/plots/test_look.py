@@ -29,6 +29,8 @@ INTERVALS = {name: (0.5 + 0.03 * i, 0.3, 0.8) for i, name in enumerate(METHODS)}
 OTHERS = {"constant map": 0.0, "mask blurred by the window": 1.0}
 LONG = "Loc. Acc.: better ratio of background learning, minus best other method"
 FOUND = {name: bgnb.loc_acc(MAPS, MASKS) for name in (*METHODS, "mine")}
+WILD = np.random.default_rng(2).uniform(0, 1, (3, 60))
+EVERY_EPOCH = {f"photos: dog, playground; {name}": {"last": WILD, "mean": 0.5 + WILD / 10} for name in METHODS[:3]}
 MARKS = {"the text: 240": 240, "cats: 241": 241, "dogs: 247": 247}
 
 FIGURES = {
@@ -36,6 +38,7 @@ FIGURES = {
     "medians": lambda: plots.draw_medians(HISTORY, KINDS, 0.8, at=3),
     "scores": lambda: plots.draw_scores(SCORES, 0.8, "a title", predicted=SCORES, words="ratio 1, moved by log 4"),
     "curve": lambda: plots.draw_curve(FOUND),
+    "every epoch": lambda: plots.draw_every_epoch(EVERY_EPOCH),
     "lines": lambda: plots.draw_lines(SIZES, {f"ratio {r}": [0.6, 0.5, 0.4, 0.3] for r in range(8)}, "patch (pixels)", LONG),
     "marks": lambda: plots.draw_lines(range(230, 260), {"cat": [0.5] * 30, "dog": [1] * 30}, "n", "share that fits k/n", MARKS),
     "noise": lambda: plots.draw_noise_curve(dict.fromkeys(("patch (pixels)", "min. fraction"), (SIZES, CELLS[0, :, 0], 24))),
@@ -54,7 +57,8 @@ FIGURES = {
     "low gallery": lambda: plots.draw_gallery(PHOTOS[:, :, :10], MAPS[:, :10], 0.45, n=9),
     "methods": lambda: plots.draw_methods(PHOTOS, dict.fromkeys([*METHODS, "random walker"], MAPS), 0.5, MASKS, n=2),
 }
-CHARTS = ("losses", "medians", "curve", "lines", "marks", "bells", "routes", "intervals", "inside", "heat", "wide heat")
+CHARTS = ("losses", "medians", "curve", "every epoch", "lines", "marks", "bells", "routes", "intervals", "inside")
+CHARTS += ("heat", "wide heat")
 
 
 def drawn(figure, monkeypatch) -> list[tuple[str, object]]:
@@ -146,7 +150,7 @@ def test_numbers_in_a_heat_map_have_contrast_and_its_colour_bar_names_both_ends(
 
 
 def test_axes_begin_at_0_where_nothing_is_negative():
-    for name in ("losses", "lines", "marks", "curve", "inside"):
+    for name in ("losses", "lines", "marks", "curve", "every epoch", "inside"):
         assert FIGURES[name]().axes[0].get_ylim()[0] == 0
     assert FIGURES["intervals"]().axes[0].get_xlim()[0] == 0
     assert plots.draw_intervals({"a": (-0.1, -0.2, 0.1)}).axes[0].get_xlim()[0] < -0.2

@@ -10,7 +10,7 @@ import bgnb.boxes
 import bgnb.study.references
 import bgnb.study.runs
 import bgnb.training
-from bgnb import Run, build, kind_scores, load, loc_acc, measure, pxap, sample_patches, score_windows, trained
+from bgnb import InputError, Run, build, kind_scores, load, loc_acc, measure, pxap, sample_patches, score_windows, trained
 from bgnb.files import save_tensors
 from bgnb.methods import ADL
 from bgnb.study.runs import share_of_p
@@ -57,6 +57,35 @@ def test_only_what_was_asked_for_is_measured(photos, monkeypatch):
     assert {name: value for name, value in numbers.items() if name in plain} | {"seconds": 0} == plain | {"seconds": 0}
 
 
+def test_few_shots_and_held_out_photos_stand_beside_the_run(make_photos):
+    """Their numbers against a plain count: found with the threshold that is best on the other photos, odd or even ones."""
+    run = Run(source=str(make_photos(targets=11, width=48, height=44)), **SMALL)
+    numbers = json.loads(json.dumps(measure(run, few_shot=True, held_out_photos=True, progress=False).numbers))
+    pictures = load(**run.load_arguments(), progress=False)
+    maps = bgnb.study.references.held_out_photos(pictures, run)
+    hit = torch.zeros(10, 11)
+    for k in range(10):
+        for i in range(11):
+            inside = maps[i] >= torch.tensor(0.05 + 0.1 * k, dtype=maps.dtype)
+            both, either = (inside & pictures.masks[i]).sum(), (inside | pictures.masks[i]).sum()
+            hit[k, i] = both / either >= 0.4
+    expected = "".join(str(int(hit[hit[:, 1 - i % 2 :: 2].sum(1).argmax(), i])) for i in range(11))
+    found = numbers["held_out_photos"]
+    assert found["held_out_hits"] == expected and found["held_out"] == pytest.approx(expected.count("1") / 11)
+    assert found["loc_acc"] == pytest.approx(hit.mean(1).max().item())
+    assert set(numbers["few_shot"]) == {"5", "10"}
+    for photos, found in numbers["few_shot"].items():
+        assert len(set(found["photos"])) == int(photos) and len(found["hits"]) == 11 and found["held_out_hits"].count("1") <= 11
+        assert found["loc_acc"] == loc_acc(bgnb.study.references.few_shot(pictures, run, int(photos)), pictures.masks).value
+
+
+@pytest.mark.parametrize(("change", "named"), [(dict(method="cam"), "method cam"), (dict(), "10 target images; there are 4")])
+def test_few_shots_that_cannot_be_are_refused_before_training(photos, monkeypatch, change, named):
+    monkeypatch.setattr(bgnb.study.runs, "trained", None)  # would fail if it were called
+    with pytest.raises(InputError, match=f"few_shot: .*{named}"):
+        measure(Run(source=str(photos), **SMALL, **change), few_shot=True, progress=False)
+
+
 def test_no_metric_is_computed_twice(photos, monkeypatch):
     counted = []
     for name in ("pixel_counts", "box_ious"):
@@ -82,6 +111,39 @@ def test_snapshots_on_the_way_are_what_a_shorter_training_ends_with(photos, monk
         assert snap["pxap"] == pytest.approx(short["pxap"], abs=1e-4)
     assert {"P", "F", "N"} >= set(last["target"]) and all(0 <= share <= 1 for share in last["target"].values())
     assert last["held_out_hits"].count("1") == round(4 * last["held_out"])
+
+
+@pytest.mark.parametrize("call", [1, 2, 6, 11])  # each of the epochs 2, 4, 5 ... 13 is measured with both weights
+def test_snapshots_of_an_interrupted_training_are_the_same(photos, tmp_path, monkeypatch, call):
+    monkeypatch.setattr(bgnb.study.runs, "WATCHED", (2,))
+    run, calls, trained_epochs = Run(source=str(photos), **(SMALL | dict(epochs=13, weight_average=True))), [], []
+    whole = measure(run, epochs=True, progress=False)
+    monkeypatch.setenv("BGNB_CACHE", str(tmp_path / "cache"))
+    snapshot, draw = bgnb.study.runs.snapshot, bgnb.training.draw_crops
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return snapshot(*arguments)
+
+    monkeypatch.setattr(bgnb.study.runs, "snapshot", interrupted)
+    monkeypatch.setattr(bgnb.training, "draw_crops", lambda *a: trained_epochs.append(1) or draw(*a))
+    with pytest.raises(KeyboardInterrupt):
+        measure(run, epochs=True, progress=False)
+    again = measure(run, epochs=True, progress=False)
+    assert len(trained_epochs) == 13  # none twice
+    assert len(calls) == 22 + 1 + (call % 2 == 0)  # an epoch is measured again if its second measurement was cut off
+    assert without(again.numbers) == without(whole.numbers) and torch.equal(again.maps, whole.maps)
+    cpu = [snap["cpu"] for snap in again.numbers["epochs"]]
+    assert cpu == sorted(cpu) and cpu[0] > 0
+    assert not [file for file in (tmp_path / "cache" / "networks").iterdir()]
+
+
+def without(numbers):
+    """The numbers that do not depend on the clock."""
+    epochs = [{name: value for name, value in snap.items() if name != "cpu"} for snap in numbers["epochs"]]
+    return json.loads(json.dumps(numbers)) | {"seconds": 0, "epochs": epochs}
 
 
 def test_the_share_of_p_is_that_of_many_patches(easy_set):

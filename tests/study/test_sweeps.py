@@ -12,16 +12,20 @@ import psutil
 import pytest
 
 from bgnb.files import InputError, append_line, only_writer
-from bgnb.study.claims import render as render_page
-from bgnb.study.sweeps import grids, read_grid, read_results, run_key, sweep
-from bgnb.study.tables import beside, put_into, render, runs_table
+from bgnb.settings import Run
+from bgnb.study.claims import render
+from bgnb.study.sweeps import SCALES, grids, in_processes, read_grid, read_results, run_key, sweep
+from bgnb.study.tables import beside, put_into, runs_table
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
 GRIDS = sorted((ROOT / "bgnb" / "study" / "grids").glob("*.yml"))
 PAGES = "\n".join(page.read_text() for page in sorted(RESULTS.glob("*.md")))
 RUNNING = set()  # shown while it is being measured; take it out when it is complete
-SHOWN = [grid for grid in GRIDS if f"<!-- {grid.stem} -->" in PAGES]  # the others are still being measured
+# Tables by name -> how their grid is read. Those of the paper are measured at the scale cpu, from all files that hold such runs.
+TABLES = {grid.stem: dict(grid=grid, scale="cpu" if "[" in grids()[grid.stem] else None) for grid in GRIDS}
+TABLES |= {f"{name}_photographs": how | dict(photographs=True) for name, how in TABLES.items() if "photographs]" in grids()[name]}
+SHOWN = [name for name in TABLES if f"<!-- {name} -->" in PAGES]  # the others are still being measured
 
 
 def block(name):
@@ -32,31 +36,34 @@ def block(name):
 
 def test_no_table_got_lost():
     assert len(SHOWN) >= 10
-    assert {"main_job", "comparison", "comparison_development", "comparison_scenes"} <= {grid.stem for grid in SHOWN}
+    assert {"main_job", "comparison", "comparison_development", "comparison_scenes", "verdict"} <= set(SHOWN)
 
 
-@pytest.mark.parametrize("grid", SHOWN, ids=lambda path: path.stem)
-def test_the_pages_show_the_stored_results(grid, monkeypatch):
-    monkeypatch.setenv("BGNB_PHOTOS", "photos")
-    results = read_results(RESULTS / f"{grid.stem}.jsonl")
-    assert block(grid.stem) == render_page(results)
-    wanted = {run_key(settings) for settings, _ in read_grid(grid)}
-    measured = {run_key(result["run"]) for result in results}
-    if grid.stem in RUNNING:
-        assert measured < wanted
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_pages_show_the_stored_results(name):
+    files, how = [RESULTS / f"{name}.jsonl"], TABLES[name]
+    if how["scale"]:
+        files = [*sorted(set(RESULTS.glob("*.jsonl")) - set(files)), *files]
+    results = read_results(*files)
+    if how["scale"]:
+        counting = {run_key(settings) for settings, _ in read_grid(**how, seeds=5)}
+        results = [result for result in results if run_key(result["run"]) in counting]
+    assert block(name) == render(results, how["grid"].stem)
+    seeds = len({result["run"]["seed"] for result in results}) if how["scale"] else None
+    wanted = {run_key(settings): asked for settings, asked in read_grid(**how, seeds=seeds)}
+    measured = {run_key(result["run"]): result for result in results}
+    if name in RUNNING:
+        assert set(measured) < set(wanted)
         return
-    assert measured == wanted
-    for settings, asked in read_grid(grid):  # every result holds what its grid asks for
-        (result,) = [r for r in results if run_key(r["run"]) == run_key(settings)]
-        assert set(asked) <= result.keys()
+    assert set(measured) == set(wanted)
+    assert all(set(asked) <= measured[key].keys() for key, asked in wanted.items())  # every result holds what was asked for
 
 
-@pytest.mark.parametrize("grid", GRIDS, ids=lambda path: path.stem)
-def test_every_stored_result_is_of_its_grid_and_counts_once(grid, monkeypatch):
-    monkeypatch.setenv("BGNB_PHOTOS", "photos")
-    wanted = {run_key(settings): asked for settings, asked in read_grid(grid)}
-    stored = [run_key(result["run"]) for result in read_results(RESULTS / f"{grid.stem}.jsonl")]
-    assert len(set(stored)) == len(stored) and set(stored) <= set(wanted)
+@pytest.mark.parametrize("name", TABLES)
+def test_every_stored_result_is_of_its_grid_and_counts_once(name):
+    wanted = {run_key(settings) for settings, _ in read_grid(**TABLES[name], seeds=5 if TABLES[name]["scale"] else None)}
+    stored = [run_key(result["run"]) for result in read_results(RESULTS / f"{name}.jsonl")]
+    assert len(set(stored)) == len(stored) and set(stored) <= wanted
 
 
 def test_the_table_is_the_mean_over_seeds_of_what_was_measured():
@@ -103,7 +110,13 @@ def test_all_combinations_of_a_grid(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "named"),
-    [("raito: 2", "raito"), ("source: $BGNB_NOT_SET", "BGNB_NOT_SET"), ("- 1", "parameters"), ("a: [", "YAML")],
+    [
+        ("raito: 2", "raito"),
+        ("- 1", "parameters"),
+        ("a: [", "YAML"),
+        ("cpu: [1]", "cpu must hold"),
+        ("fast: {raito: 2}", "raito"),
+    ],
 )
 def test_a_bad_grid_is_one_line(tmp_path, text, named):
     (tmp_path / "g.yml").write_text(text)
@@ -112,8 +125,61 @@ def test_a_bad_grid_is_one_line(tmp_path, text, named):
     assert "\n" not in str(refused.value) and "g.yml" in str(refused.value)
 
 
+def test_an_environment_variable_that_is_not_set_is_named_before_anything_runs(tmp_path):
+    (tmp_path / "g.yml").write_text("source: $BGNB_NOT_SET")
+    assert read_grid(tmp_path / "g.yml")[0][0]["source"] == "$BGNB_NOT_SET"
+    with pytest.raises(InputError, match=r"g\.yml: source \$BGNB_NOT_SET: this environment variable is not set"):
+        sweep(tmp_path / "g.yml", tmp_path / "g.jsonl")
+
+
+def test_a_scale_and_photographs_replace_what_the_grid_says(tmp_path):
+    grid = tmp_path / "g.yml"
+    grid.write_text(
+        "seed: [3, 4]\nratio: [1, 2]\nimages: 9\nfast: {images: 2}\ncpu: {images: 80, ratio: 4}\n"
+        "photographs: {source: photos, pairs: [{target: dog}]}\n"
+    )
+    assert [run for run, _ in read_grid(grid)] == [run for run, _ in read_grid(grid, "fast")]
+    assert [run for run, _ in read_grid(grid)] == [{"seed": s, "ratio": r, "images": 2} for s in (3, 4) for r in (1, 2)]
+    (first, _), (second, _) = read_grid(grid, "cpu", photographs=True)
+    assert first == {"seed": 3, "ratio": 4, "images": 80, "source": "photos", "target": "dog"} and second == first | {"seed": 4}
+    assert [run["seed"] for run, _ in read_grid(grid, "cpu", seeds=3)] == [0, 1, 2]
+    for wrong, named in ((dict(scale="paper"), "has no paper; it has fast, cpu, photographs"), (dict(seeds=0), "seeds 0")):
+        with pytest.raises(InputError, match=named):
+            read_grid(grid, **wrong)
+    with pytest.raises(InputError, match=r"has no cpu$"):
+        read_grid("main_job", "cpu")
+
+
+def test_seeds_replace_those_that_a_grid_has_anywhere(tmp_path):
+    (tmp_path / "g.yml").write_text("pairs: [{target: cat, seed: 7}, {target: dog, seed: 8}]\narms: [{seed: 1}, {seed: 2}]\n")
+    runs = [run for run, _ in read_grid(tmp_path / "g.yml", seeds=2)]
+    assert runs == [{"target": target, "seed": seed} for seed in (0, 1) for target in ("cat", "dog")]
+
+
+@pytest.mark.parametrize("table", ["table1", "table2", "table3", "table4"])
+def test_the_tables_of_the_paper_have_three_scales(table):
+    many = {"table1": (8, 2), "table2": (8, 6), "table3": (4, 5), "table4": (4, 3)}[table]
+    for scale in SCALES:
+        runs = [Run(**run).resolved() for run, _ in read_grid(table, scale, seeds=5)]
+        assert len(runs) == 5 * np.prod(many) * (2 if scale == "paper" else 1) and {run.seed for run in runs} == set(range(5))
+        assert {run.source for run in runs} == {"scenes"} and all(run.weight_average and run.lr == 0.01 for run in runs)
+    assert {run.net for run in runs} == {"vgg16", "resnet50"}  # the last scale is the paper's
+    assert {(run.size, run.images, run.epochs, run.batch) for run in runs if not run.image_level} == {(256, 240, 150, 512)}
+    assert all(run.batch == 64 for run in runs if run.image_level)
+    sizes = {"table1": {48}, "table2": {48}, "table3": {32, 48, 64, 96, 128}, "table4": {32}}[table]
+    assert {run.patch for run in runs} == sizes
+
+
+def test_the_long_runs_count_in_the_tables_of_photographs():
+    keys = {grid: {run_key(run) for run, _ in read_grid(grid, *variant, seeds=5)} for grid, *variant in (
+        ("verdict",), ("verdict_ratios",), ("table1", "cpu", True), ("table2", "cpu", True), ("table4", "cpu", True)
+    )}  # fmt: skip
+    assert keys["verdict"] < keys["table2"] and keys["table1"] < keys["table2"] & keys["table4"] | keys["table2"]
+    assert keys["verdict_ratios"] < keys["table4"] and keys["table1"] <= keys["verdict"] | keys["verdict_ratios"]
+
+
 def test_grids_have_names_and_each_says_what_it_is_for():
-    assert set(grids()) == {path.stem for path in GRIDS} and all(words.endswith(".") for words in grids().values())
+    assert set(grids()) == {path.stem for path in GRIDS} and all("." in words for words in grids().values())
     with pytest.raises(InputError, match=r"grid 'table9'.*main_job"):
         read_grid("table9")
 
@@ -139,6 +205,25 @@ def test_a_sweep_goes_on_where_it_stopped(tmp_path):
     for results in (first, again):
         results.sort(key=lambda r: r["run"]["seed"])
     assert [r["loc_acc"] for r in first] == [r["loc_acc"] for r in again]
+
+
+def test_what_a_result_lacks_is_measured_and_what_another_file_holds_is_not(tmp_path):
+    grid, out, other = tmp_path / "g.yml", tmp_path / "g.jsonl", tmp_path / "other.jsonl"
+    grid.write_text("size: 32\npatch: 16\nimages: 3\nepochs: 1\nseed: [0, 1]\n")
+    sweep(grid, other, jobs=1, seeds=1)
+    before = other.read_text()
+    results = sweep(grid, out, jobs=1, have=[other])
+    assert [r["run"]["seed"] for r in results] == [0, 1] and [r["run"]["seed"] for r in read_results(out)] == [1]
+    grid.write_text(grid.read_text() + "measure: metrics\n")
+    results = sweep(grid, out, jobs=1, have=[other])
+    assert len(results) == 2 and all("metrics" in result for result in results) and other.read_text() == before
+    assert len(out.read_text().splitlines()) == 3 and len(read_results(out)) == 2
+
+
+def test_every_run_has_the_threads_that_it_is_given():
+    settings = {"size": 32, "patch": 16, "images": 3, "epochs": 1}
+    with in_processes([(settings, [], 2)], jobs=1) as results:
+        assert [result["device"] for result in results if "cpu" in result["device"]] in (["cpu (2 threads)"], [])
 
 
 def test_one_writer_at_a_time(tmp_path):
@@ -178,6 +263,10 @@ def test_a_whole_line_without_its_end_is_kept_and_a_file_of_something_else_is_re
     with pytest.raises(InputError, match=r"line 1: is no"):
         sweep(tmp_path / "g.yml", out, jobs=1)
     assert out.read_text() == "my notes, in one line"
+
+
+def test_photographs_are_not_taken_for_drawn_scenes():
+    assert run_key({}) != run_key({"source": "$BGNB_PHOTOS"}) == run_key({"source": "$BGNB_PHOTOS", "device": "cpu"})
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(tmp_path):

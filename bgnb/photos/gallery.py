@@ -1,0 +1,61 @@
+"""``index.html`` of ``bgnb extract``: every photo with its map and cut-out, and a threshold to move."""
+
+import base64
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from bgnb.data.images import read_photo
+from bgnb.moving.base import FOUND, levels, sheet, square
+from bgnb.moving.page import document, moves, picture
+
+PIXELS = 12_000_000  # of all photos in the page together, about; beyond, they are shown smaller, but never below their maps
+
+
+def gallery(files: Iterable[Path], names: Iterable[str], maps: list[Tensor], report: dict) -> str:
+    """The page of all photos. It holds all that it shows, and asks no server for anything.
+
+    Args:
+        files: the photos.
+        names: of their results: ``NAME_map.png`` and ``NAME_cutout.png`` lie beside the page.
+        maps: targetness ``(h, w)`` of each in [0, 1], each in its own size.
+        report: what ``extract.json`` holds.
+    """
+    scale = max(1, min(3, int((PIXELS / sum(m.numel() for m in maps)) ** 0.5)))
+    photos = [entry(file, name, m, report, scale) for file, name, m in zip(files, names, maps, strict=True)]
+    return document("gallery.html.j2", title="Cut-outs", photos=photos, report=report)
+
+
+def entry(file: Path, name: str, targetness: Tensor, report: dict, scale: int) -> dict:
+    """One photo: its name, its files, and the figure that moves; ``scale``: pixels of the shown photo for one of its map."""
+    values = targetness.numpy()
+    height, width = (scale * length for length in values.shape)
+    photo = read_photo(file).resize((width, height), Image.Resampling.LANCZOS)
+    pixels, about = sheet([np.asarray(photo)])
+    coded = levels(values)[None]
+    cell = square(coded)
+    state = {
+        "state": {"photo": 0, "threshold": report["threshold"], "opacity": 0.5, "outline": True},
+        "given": about | {"cell": cell * scale, "found": FOUND},
+        "data": {"photos": as_text(pixels), "levels": as_text(coded[:, ::cell, ::cell].tobytes())},
+    }
+    enlarged = np.asarray(Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR))
+    photo.putalpha(Image.fromarray(np.where(enlarged >= report["threshold"], 255, 0).astype(np.uint8)))
+    still = io.BytesIO()
+    photo.save(still, "png")
+    return {
+        "name": name,
+        "share": f"{report['photos'][name]:.0%}",
+        "files": [(quote(f"{name}_{what}.png"), words) for what, words in (("cutout", "cut-out"), ("map", "map"))],
+        "figure": moves("map", state, picture(still.getvalue(), f"Cut-out of {name}")),
+    }
+
+
+def as_text(content: bytes) -> dict[str, str]:
+    """Bytes as a page holds them."""
+    return {"b64": base64.b64encode(content).decode()}

@@ -1,0 +1,121 @@
+"""The lessons as pages: their size, the time from a key to the paint, and how a server bears a class of readers.
+
+    .venv/bin/bgnb pages --out out/pages && .venv/bin/python tests/bench/pages.py out/pages
+
+Every slider of every page is moved by keyboard, from disk, in Chromium. It must change a number and a picture; one that does not
+is named, and the exit status is 1.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import tyro
+from playwright.sync_api import Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from bgnb.lessons.classroom import environment, voila_command, write_copies, write_pages
+from tests.browser.conftest import CHROMIUM, free_port, serving
+
+KEYS = 50
+# The time between a key's event and the first task after the frame that it caused.
+LISTEN = """() => {
+  window.laps = [];
+  addEventListener("keydown", (event) => requestAnimationFrame(() => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => laps.push(performance.now() - event.timeStamp);
+    channel.port2.postMessage(0);
+  }), true);
+}"""
+# All that a place shows: its text, its drawings, and what its canvases hold.
+LOOK = """(place) => [place.innerText, [...place.querySelectorAll("canvas")].map((one) => one.toDataURL()).join() +
+  [...place.querySelectorAll("svg, img")].map((one) => one.outerHTML).join()]"""
+
+
+def p95(laps: list[float]) -> float:
+    return statistics.quantiles(laps, n=20)[-1]
+
+
+def move(page: Page, file: Path) -> tuple[list[float], list[str]]:
+    """Milliseconds from key to paint over all sliders of a page, and the sliders that do not change what they should."""
+    page.goto(f"file://{file.resolve()}")
+    page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
+    page.evaluate(LISTEN)
+    still = []
+    for place in page.locator(".moves").all():
+        for slider in place.locator("input[type=range]").all():
+            if not slider.is_visible():
+                continue
+            before = place.evaluate(LOOK)
+            slider.focus()
+            page.keyboard.press("ArrowRight" if slider.input_value() != slider.get_attribute("max") else "ArrowLeft")
+            page.wait_for_timeout(100)
+            after = place.evaluate(LOOK)
+            if before[0] == after[0] or before[1] == after[1]:
+                name = slider.get_attribute("aria-label") or place.get_attribute("data-kind")
+                still.append(f"{file.name}: {name}: no other {'number' if before[0] == after[0] else 'picture'}")
+            for i in range(KEYS):
+                page.keyboard.press("ArrowLeft" if i % 10 < 5 else "ArrowRight")
+                page.wait_for_timeout(33)  # as fast as a key that is held down
+    page.wait_for_timeout(200)
+    return page.evaluate("laps"), still
+
+
+def read(address: str) -> float:
+    """Seconds to load a page, as a reader does who has nothing cached."""
+    clock = time.perf_counter()
+    with urllib.request.urlopen(address, timeout=120) as answer:
+        answer.read()
+    return time.perf_counter() - clock
+
+
+def class_of(site: Path, number: int, kernels: int) -> None:
+    """A class opens pages at once, while some run lessons; the address, port and server are those of ``make class``."""
+    notebooks = Path(__file__).parents[2] / "notebooks"
+    with tempfile.TemporaryDirectory() as folder:
+        pages = [page.name for page in write_pages(notebooks, site, folder) if page.parent == Path(folder)]
+        write_copies(notebooks, folder, live=True)
+        port = free_port()
+        address = f"http://127.0.0.1:{port}"
+        command, crowd = voila_command(folder, port, "class", "127.0.0.1", []), ThreadPoolExecutor(max(1, number + kernels))
+        with serving(command, f"{address}/login", env=os.environ | environment()), crowd:
+            runs = [f"{address}/voila/render/08_reading_the_paper.ipynb?token=class"] * kernels
+            running = [crowd.submit(read, run) for run in runs]
+            time.sleep(5 if kernels else 0)
+            laps = [*crowd.map(read, [f"{address}/voila/files/{pages[i % len(pages)]}" for i in range(number)])]
+            print(f"{number} readers at once: p50 {statistics.median(laps):.2f} s, p95 {p95(laps):.2f} s", flush=True)
+            if running:
+                print(f"{kernels} with kernels: slowest page {max(run.result() for run in running):.1f} s")
+
+
+def main(site: tyro.conf.Positional[Path] = Path("out/pages"), readers: int = 100, kernels: int = 0) -> None:
+    """Measure a site that bgnb pages wrote.
+
+    Args:
+        site: its folder.
+        readers: how many readers load a page at once.
+        kernels: how many run a lesson at the same time; each needs several hundred MB.
+    """
+    failed, laps = [], []
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        for file in sorted(site.glob("[0-9][0-9]_*.html")):
+            times, still = move(browser.new_page(viewport={"width": 1400, "height": 1000}), file)
+            laps, failed = laps + times, failed + still
+            speed = f"key to paint p50 {statistics.median(times):.0f} ms, p95 {p95(times):.0f} ms" if times else "nothing moves"
+            print(f"{file.name:40} {file.stat().st_size / 1e6:5.2f} MB  {speed}", flush=True)
+        browser.close()
+    total = sum(file.stat().st_size for file in site.rglob("*.html"))
+    print(f"{total / 1e6:.2f} MB in all" + (f"; p95 over all keys {p95(laps):.0f} ms" if laps else ""), flush=True)
+    class_of(site, readers, kernels)
+    print(*failed, sep="\n")
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
