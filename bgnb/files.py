@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,33 @@ def within(name: str, value: float, low: float, high: float) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, Real) or not low <= value <= high:
         raise InputError(f"{name} {value!r}: must lie in {low:g} ... {high:g}")
+
+
+def whole(name: str, value: int, low: float, high: float) -> None:
+    """InputError if ``value`` is not a whole number from ``low`` to ``high``.
+
+    >>> whole("draws", 2.5, 1, 10)
+    Traceback (most recent call last):
+    bgnb.files.InputError: draws 2.5: must be a whole number
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise InputError(f"{name} {value!r}: must be a whole number")
+    within(name, value, low, high)
+
+
+def shaped(name: str, array, form: str) -> None:
+    """InputError unless an array or tensor has this shape; a letter stands for any length from 1.
+
+    >>> class Photo: shape = (3, 32)
+    >>> shaped("images", Photo(), "n 3 H W")
+    Traceback (most recent call last):
+    bgnb.files.InputError: images (3, 32): must be (n, 3, H, W)
+    """
+    shape, sides = tuple(array.shape), form.split()
+    if len(shape) != len(sides) or not all(
+        length == int(side) if side.isdecimal() else length for side, length in zip(sides, shape, strict=True)
+    ):
+        raise InputError(f"{name} {shape}: must be ({', '.join(sides)})")
 
 
 def progress_bar(items: Iterable, title: str, progress: bool = True, **kwargs):

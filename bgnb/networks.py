@@ -151,6 +151,7 @@ def build(net: str, patch: int, weights: str | None = None, seed: int = 0, image
     torch.Size([5])
     """
     check_network(net, patch)
+    whole("seed", seed, *LIMITS["seed"])
     from_file = weights is not None and (weights.endswith(".safetensors") or Path(weights).exists())
     named = None if from_file else weights
     if named and net == "tiny":

@@ -7,7 +7,7 @@ second time: ``names(Training)`` gives it.
 from dataclasses import asdict, dataclass, fields, replace
 from typing import NamedTuple
 
-from bgnb.files import InputError, choose, within
+from bgnb.files import InputError, choose, whole, within
 
 NETWORKS = ("tiny", "vgg16", "vgg16_bn", "resnet50")
 SMALLEST_PATCH = 16  # pixels; the networks need at least this many
@@ -36,7 +36,7 @@ METHODS = {
 LIMITS = {  # parameter -> lowest and highest value; anything outside is a slip that would fail later, and less clearly
     "size": (16, 4096), "images": (2, 10**6), "camouflage": (0, 1), "patch": (SMALLEST_PATCH, 4096), "ratio": (1e-3, 1e3),
     "background_weight": (1e-6, 1e6), "per_image": (1, 10**5), "epochs": (1, 10**6), "batch": (2, 10**6), "lr": (1e-9, 1e9),
-    "seed": (0, 2**62), "momentum": (0, 1), "weight_decay": (0, 1),
+    "seed": (0, 2**62), "stride": (1, 4096), "momentum": (0, 1), "weight_decay": (0, 1),
 }  # fmt: skip
 
 # What the paper leaves open (docs/protocol.md, rows 2, 6 and 7): our reading, and the letter of the text. ``quick`` departs
@@ -152,11 +152,14 @@ class Run(Machine, Maps, Training, Pictures):
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name not in LIMITS or (value is None and field.default is None):
+            if value is None and field.default is None:
                 continue
-            if field.type in (int, int | None) and not isinstance(value, int):
-                raise InputError(f"{field.name} {value!r}: must be a whole number")
-            within(field.name, value, *LIMITS[field.name])
+            if field.name in LIMITS:
+                (whole if field.type in (int, int | None) else within)(field.name, value, *LIMITS[field.name])
+            elif field.type in (str, str | None) and not isinstance(value, str):
+                raise InputError(f"{field.name} {value!r}: must be text")
+            elif field.type in (bool, bool | None) and not isinstance(value, bool):
+                raise InputError(f"{field.name} {value!r}: must be True or False")
         choose("preset", self.preset, PRESETS)
         choose("method", self.method, METHODS)
         choose("overlap", self.overlap or OVERLAPS[0], OVERLAPS)

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgnb import ImageSet, InputError, kinds, sample_patches
-from bgnb.patches import draw_crops
+from bgnb import ImageSet, InputError, kinds, load, sample_patches
+from bgnb.patches import colours_last, cutter, draw_crops, pool
 
 
 @settings(max_examples=25, deadline=None)
@@ -120,3 +120,23 @@ def test_the_share_of_target_is_exact_in_large_masks():
 def test_bad_input_is_named(random_set, options, named):
     with pytest.raises(InputError, match=named):
         draw_crops(random_set(height=40, width=44), **(dict(size=8) | options))
+
+
+@pytest.mark.parametrize("size", [8, None])
+@pytest.mark.parametrize("lying", ["colours last, as load gives them", "colours first"])
+def test_crops_are_the_same_from_where_images_lie_and_from_a_copy_of_all(random_set, monkeypatch, size, lying):
+    imageset = random_set(targets=4, backgrounds=3)
+    if lying != "colours first":
+        last = [t.contiguous(memory_format=torch.channels_last) for t in (imageset.targets, imageset.backgrounds)]
+        imageset = ImageSet(last[0], None, last[1])
+    crops = draw_crops(imageset, 8, 3, ratio=1.5, generator=2)
+    crops = crops[torch.randperm(len(crops), generator=torch.Generator().manual_seed(0))]
+    here = cutter(imageset, torch.device("cpu"), size)(crops)
+    monkeypatch.setattr("bgnb.patches.pool", lambda imageset, device: pool(imageset))  # as for a GPU, which this machine may lack
+    there = cutter(imageset, torch.device("cuda"), size)(crops)
+    assert torch.equal(here, there) and here.stride() == there.stride()
+
+
+def test_images_of_load_are_not_copied_to_be_cut():
+    images = load(size=32, images=2, progress=False).backgrounds
+    assert colours_last(images).data_ptr() == images.data_ptr()

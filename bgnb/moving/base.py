@@ -19,7 +19,7 @@ from torch import Tensor
 
 from bgnb.files import InputError
 from bgnb.plots import BACKGROUNDNESS, KINDS_STYLE, MASK, METHODS_STYLE, OUTLINE, TARGETNESS, array, png
-from bgnb.plots.base import SERIES
+from bgnb.plots.base import SERIES, room
 from bgnb.plots.pictures import PLAIN
 
 FOLDER = files("bgnb.moving")
@@ -81,7 +81,8 @@ class Moving(anywidget.AnyWidget):
 
     def __init__(self, kind: str, still: Figure, state: Mapping, given: Mapping | None = None, data: Mapping | None = None):
         self.still = still
-        super().__init__(_esm=source(kind), kind=kind, state=dict(state), given=dict(given or {}), data=dict(data or {}))
+        given = {**(given or {}), "talk": room(1) < 1}  # larger letters, as in figures
+        super().__init__(_esm=source(kind), kind=kind, state=dict(state), given=given, data=dict(data or {}))
 
     def payload(self) -> dict:
         """All that a static page needs to show and move the picture; bytes are {"b64": text}."""

@@ -44,7 +44,7 @@ const CSS = `
 .bgnb .panel { flex: 1 1 9.5rem; min-width: 0; max-width: 24rem; margin: 0; }
 .bgnb .panel:has(svg) { flex-basis: 17rem; }
 .bgnb .wide { flex: 1 1 100%; max-width: none; margin: 0; min-width: 0; }
-.bgnb figcaption { margin: 0 0 .3rem; color: var(--m-ink); font-size: 15px; font-weight: 600; }
+.bgnb figcaption { margin: 0 0 .3rem; color: var(--m-ink); font-size: 1em; font-weight: 600; }
 .bgnb canvas { display: block; width: 100%; height: auto; border-radius: .3rem; }
 .bgnb svg { display: block; width: 100%; overflow: visible; }
 .bgnb svg text { fill: var(--m-ink); font-size: 13px; paint-order: stroke; stroke: var(--m-paper); stroke-width: 3px;
@@ -56,7 +56,7 @@ const CSS = `
 .bgnb .said { margin: 0; padding: .5rem .9rem; background: var(--m-shade); border-left: 3px solid var(--m-accent);
     border-radius: 0 .4rem .4rem 0; min-height: 2.4rem; }
 .bgnb .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin: 0; padding: 0; list-style: none;
-    font-size: 14px; }
+    font-size: .93em; }
 .bgnb .legend li { display: flex; gap: .45rem; align-items: center; margin: 0; }
 .bgnb .legend i { flex: none; width: 1.7rem; height: .95rem; background: #555; border-radius: .2rem; display: grid;
     place-items: center; }
@@ -64,6 +64,8 @@ const CSS = `
 .bgnb .legend i.fill { background: var(--colour); } .bgnb .legend i.fill::before { content: none; }
 .bgnb .legend b { flex: none; min-width: 1.2rem; padding: 0 .25rem; color: var(--letter); background: var(--colour);
     text-align: center; border-radius: .2rem; }
+.bgnb.talk { font-size: 20px; }
+.bgnb.talk svg text { font-size: 16px; }
 @media print { .bgnb .controls { display: none; } }
 `;
 
@@ -90,6 +92,7 @@ const short = (value) => String(+value.toPrecision(6)).replace("-", "−");
 // the arrow keys, so no key leaves the root.
 function open({ model, el }, draw) {
   const root = h("div", { class: "bgnb", keydown: (event) => event.stopPropagation() }, h("style", {}, CSS));
+  root.classList.toggle("talk", Boolean(model.get("given").talk));
   el.replaceChildren(root);
   const shows = [];
   const redraw = () => {

@@ -24,8 +24,8 @@ function render({ model, el }) {
   });
 
   picture.root.append(
-    style(`.own .many { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .7rem; }
-      .own .many figure { margin: 0; } .own .many figcaption { font-weight: 400; font-size: 14px; }`),
+    style(`.own .many { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); gap: .7rem; }
+      .own .many figure { margin: 0; } .own .many figcaption { font-weight: 400; font-size: .93em; }`),
     controls(
       slider(picture, "threshold", "map threshold", [0.01, 0.99, 0.01]),
       tickBox(picture, "whole", "show the whole photos"),

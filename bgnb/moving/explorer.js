@@ -31,6 +31,7 @@ function render({ model, el }) {
     ({ box: canvas(patch, patch, "a background patch", 96), words: h("figcaption") }));
   let show, visited = new Uint8Array(windows), of = -1, dragged = false;
   left.tabIndex = 0;
+  left.setAttribute("role", "application"); // so that a screen reader leaves the arrow keys to it
 
   const clamp = (value, high) => Math.max(0, Math.min(high, value));
   const nearest = (starts, at) =>
@@ -68,7 +69,7 @@ function render({ model, el }) {
       .own .one { flex: 0 1 9.5rem; max-width: 9.5rem; }`),
     controls(...(n > 1 ? [slider(picture, "photo", "photo", [0, n - 1, 1], String)] : []), all, none),
     words,
-    h("div", { class: "row" }, panel("Drag the window, or use the arrow keys", left), panel("The map so far", right),
+    h("div", { class: "row" }, panel("Drag the window (or arrow keys)", left), panel("The map so far", right),
       figure("panel one", "The patch", big)),
     wide("The background patches most like it (cosine distance of the network’s features, 0: the same)",
       h("div", { class: "like" }, ...alike.map(({ box, words }) => h("figure", {}, box, words)))),

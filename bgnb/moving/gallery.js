@@ -63,7 +63,7 @@ function render({ model, el }) {
   picture.root.append(
     style(`
       .own .six { display: grid; gap: .7rem; grid-template-columns: repeat(auto-fit, minmax(max(9rem, 30%), 1fr)); }
-      .own .six figure, .own .note { margin: 0; max-width: 24rem; } .own .note { font-size: 14px; max-width: none; }`),
+      .own .six figure, .own .note { margin: 0; max-width: 24rem; } .own .note { font-size: .93em; max-width: none; }`),
     controls(
       ...(steps.length > 1 ? [slider(picture, "step", step, [0, steps.length - 1, 1], (i) => steps[i])] : []),
       threshold,

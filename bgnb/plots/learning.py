@@ -16,8 +16,8 @@ TICKS = (30, 100, 300, 1000, 3000)  # updates; the axis is logarithmic, because 
 def draw_learning(frame: pd.DataFrame, columns: int = 2) -> Figure:
     """Loc. Acc. of every method against the updates, a panel for each pair.
 
-    Line: averaged weights, mean over the seeds. Band: from the lowest seed to the highest. Faint dots: the weights after a single
-    update, a dot for each seed.
+    Line: averaged weights, mean over the seeds. Band: from the lowest seed to the highest. Faint dots: the weights after
+    a single update, a dot for each seed.
 
     Args:
         frame: columns "name", "pictures" (a panel each), "seed", "weights", "updates", "held_out": see
@@ -78,7 +78,7 @@ def method_styles(names: Iterable[str]) -> dict[str, dict]:
 
 
 def draw_band(ax: Axes, frame: pd.DataFrame, value: str, label: str, look: dict) -> float:
-    """Line, band and dots of one column of one method on one pair, see ``draw_learning``. Returns the value at the line's end."""
+    """Line, band and dots of one column of one method on one pair, see ``draw_learning``. Returns the line's last value."""
     single, mean = (frame[frame["weights"] == weights] for weights in ("last", "mean"))
     ax.plot(single["updates"], single[value], ".", color=look["color"], alpha=0.3, ms=5, mew=0, zorder=1.5, clip_on=False)
     line = mean.groupby("updates")[value].agg(["min", "mean", "max"])

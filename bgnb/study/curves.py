@@ -76,7 +76,7 @@ def by_seed(frame: pd.DataFrame, name: str, updates: np.ndarray) -> dict[int, np
 
 
 def stretches(frame: pd.DataFrame) -> list[Stretch]:
-    """Who is ahead at equal updates, from the first to the last update that all methods have. Empty with fewer than two methods.
+    """Who is ahead at equal updates, from the first to the last update that all methods have. With one method, empty.
 
     Args:
         frame: the curves of one pair, or ``over_pairs``; averaged weights count, means over the seeds that all methods have.
@@ -105,7 +105,7 @@ def stretches(frame: pd.DataFrame) -> list[Stretch]:
 
 
 def longer(frame: pd.DataFrame, name: str, value: str = "held_out", since: float = 0.2) -> dict[str, Change]:
-    """What a training still changes after the share ``since`` of its epochs, by pair, from the largest gain to the largest loss.
+    """What a training still changes after the share ``since`` of its epochs, by pair; the largest gain comes first.
 
     With averaged weights, from the snapshot nearest to that share to the last.
     """

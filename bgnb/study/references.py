@@ -113,9 +113,9 @@ def few_shot(imageset: ImageSet, run: Run, photos: int) -> Tensor:
 
     Raises InputError if there are no masks or too few photos, or if the run's method trains on whole images.
     """
-    total = len(imageset.targets)
-    if imageset.masks is None or total < photos:
-        raise InputError(f"few_shot: needs {photos} target images with masks; there are {0 if imageset.masks is None else total}")
+    total = 0 if imageset.masks is None else len(imageset.targets)
+    if total < photos:
+        raise InputError(f"few_shot: needs {photos} target images with masks; there are {total}")
     chosen = shots(imageset, run, photos).to(imageset.targets.device)
     few = replace(imageset, targets=imageset.targets[chosen], masks=imageset.masks[chosen], names=())
     model = fit(few, replace(run, per_image=round(run.per_image * total / photos)), progress=False, method=TrueLabels())

@@ -91,8 +91,8 @@ def measure(
         metrics: use all metrics, see ``bgnb.boxes.all_metrics``. This takes a few seconds more.
         epochs: also measure during training, see ``with_snapshots``. The network is then trained again, but if that was
             interrupted, it goes on.
-        few_shot: also measure the same network with true labels on 5 and on 10 photos, see ``bgnb.study.references``. This trains
-            two more networks.
+        few_shot: also measure the same network with true labels on 5 and on 10 photos, see ``bgnb.study.references``. This
+            trains two more networks.
         held_out_photos: also measure maps of photos that training has not seen, see ``bgnb.study.references``. This trains two
             more networks, on half of the photos each.
         every: as ``epochs``, but at every epoch and without the hits.

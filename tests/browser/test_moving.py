@@ -27,6 +27,7 @@ rng, model = np.random.default_rng(0), bgnb.build("tiny", 16).eval()
 scores = {(p, r): {k: rng.random(30) for k in "PFN"} for p in (16, 24) for r in (1, 4)}
 seen = bgnb.score_windows(model, photos.targets, 16, 8)
 cells = {(p, r): maps for p in (16, 24) for r in (1, 2)}
+cuts = dict.fromkeys(cells, 0.5)
 drawn = lambda light, place: (np.full((16, 16, 3), 40 * light + 90 * place, np.uint8), np.eye(16) > 0)"""
 PICTURES = {
     "map": "moving.move_map(photos.targets, maps, masks)",
@@ -36,7 +37,7 @@ PICTURES = {
     "stride": "moving.move_stride(pixels[0], torch.rand(17, 33, generator=g), 16, masks[0])",
     "patches": "moving.move_patches(photos, 20)",
     "frames": "moving.move_frames(drawn, {'light': [0, 1, 2], 'place': [0, 1]}, {'light': 1})",
-    "heat": "moving.move_heat(rng.random((2, 2, 2)), [16, 24], [1, 2], photos.targets, cells, dict.fromkeys(cells, 0.5), masks)",
+    "heat": "moving.move_heat(rng.random((2, 2, 2)), [16, 24], [1, 2], photos.targets, cells, cuts, masks)",
     "cutouts": "moving.move_cutouts([p.permute(1, 2, 0).numpy() for p in pixels[:6]], [m.numpy() for m in maps], 0.5)",
     "gallery": "moving.move_gallery(photos.targets, {'CAM': maps, 'HaS': maps ** 2}, 0.5, masks)",
     "explorer": "moving.move_explorer(photos.targets, seen, model, patches.pixels, 16, 8)",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bgnb import moving
+from bgnb import moving, plots
 from bgnb.files import InputError
 from bgnb.moving.base import FOLDER, MIME, sheet
 
@@ -64,3 +64,15 @@ def test_numbers_are_written_as_python_writes_them(page, functions):
     for value, (two, share) in zip(values, page.evaluate(code, values), strict=True):
         assert two.replace("−", "-") == f"{value:.2f}".replace("-0.00", two.replace("−", "-"))
         assert share == f"{abs(value):.0%}".replace("%", " %")
+
+
+def test_letters_are_larger_in_a_talk(shown):
+    sizes = {}
+    for on in (False, True):
+        plots.talk(on)
+        try:
+            page = shown(moving.move_bells())
+        finally:
+            plots.talk(False)
+        sizes[on] = page.locator(".bgnb span").first.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
+    assert sizes[True] > 1.25 * sizes[False]

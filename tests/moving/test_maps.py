@@ -225,7 +225,8 @@ def test_cells_open_their_maps_by_keyboard(shown, photos):
 
 def test_maps_that_take_too_much_leave_the_last_photos_out(photos):
     maps = {(16, r): some_maps(5, 32, 48) for r in (1, 2)}
-    picture = moving.move_heat(np.eye(2)[:1], [16], [1, 2], photos.targets, maps, dict.fromkeys(maps, 0.5), most=2 * 32 * 48 * 3)
+    cuts = dict.fromkeys(maps, 0.5)
+    picture = moving.move_heat(np.eye(2)[:1], [16], [1, 2], photos.targets, maps, cuts, most=2 * 32 * 48 * 3)
     assert picture.given["n"] == 3 and len(picture.data["levels"]) == 2 * 32 * 48 * 3
     gallery = moving.move_gallery(photos.targets, {"CAM": some_maps(5, 32, 48), "HaS": some_maps(5, 32, 48, 4)}, n=2)
     assert gallery.given["n"] == 2 and len(zlib.decompress(gallery.data["levels"])) == 2 * (32 * 48 + 8 * 12)

@@ -11,7 +11,7 @@ EPOCHS = (2, 4, 10)
 
 
 def result(method, seed, target, found, ratio=1, target_share=None):
-    """A result with snapshots after ``EPOCHS``: ``found`` are their Loc. Acc. with averaged weights; a single update has less."""
+    """A result with snapshots after ``EPOCHS``, which find ``found`` with averaged weights; a single update finds less."""
     run = Run(method=method, ratio=ratio, seed=seed, target=target, epochs=10, batch=8, per_image=2, weight_average=True)
     taken = []
     for epoch, value in zip(EPOCHS, found, strict=True):
@@ -55,8 +55,8 @@ def test_the_mean_over_pairs_needs_all_pairs():
 
 
 def test_who_is_ahead_when():
-    """CAM makes 2 updates an epoch (16 images in batches of 8), x1 makes 4 (32 patches): CAM is known at 4, 8 and 20, x1 at 8, 16
-    and 40. Between two snapshots counts the straight line."""
+    """CAM makes 2 updates an epoch (16 images in batches of 8), x1 makes 4 (32 patches): CAM is known at 4, 8 and 20, x1 at 8,
+    16 and 40. Between two snapshots counts the straight line."""
     frame = curves(made())
     parts = stretches(frame[frame["pictures"] == "cat, forest"])
     assert [(s.first, s.last, s.name, s.next, s.ahead, s.seeds) for s in parts] == [

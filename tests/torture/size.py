@@ -41,7 +41,10 @@ class Job:
         environment = os.environ | {"BGNB_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "bgnb", *map(str, words)]
         self.begun, self.memory, self.said = time.monotonic(), 0.0, ""
-        self.process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, bufsize=0)
+        self.process = subprocess.Popen(
+            command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, bufsize=0,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore Ctrl-C
+        )  # fmt: skip
         self.threads = [threading.Thread(target=watch, daemon=True) for watch in (self.listen, self.weigh)]
         for thread in self.threads:
             thread.start()
@@ -54,9 +57,7 @@ class Job:
         while self.process.poll() is None:
             try:
                 lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-                self.memory = max(
-                    self.memory, *(int(line.split()[1]) * 1.024e-3 for line in lines if line.startswith("RssAnon"))
-                )
+                self.memory = max(self.memory, *(int(line.split()[1]) * 1.024e-3 for line in lines if line.startswith("RssAnon")))
             except (OSError, TypeError):
                 pass
             time.sleep(0.02)
@@ -157,9 +158,7 @@ def size(count: int = 100_000, seed: int = 0) -> list[dict]:
         row(f"{what}: extract and run come to their end", done[:2], times),
         row("anonymous memory below 2 GB", [m < MEMORY for m in memory], f"{max(memory):.0f} MB at most"),
         row("Ctrl-C ends extract within 2 s, with status 130", stopped, f"after {max(seconds):.1f} s at most"),
-        row(
-            "the next start goes on with the backgrounds", went_on, f"cut off after {', '.join(f'{n:,}' for n in cut)} of them"
-        ),
+        row("the next start goes on with the backgrounds", went_on, f"cut off after {', '.join(f'{n:,}' for n in cut)} of them"),
         row("what was cut off has written nothing", [nothing_written], ""),
         row(f"{few:,} backgrounds at 256 pixels", [done[2] and large.memory < MEMORY], pixels),
     ]
