@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from bgnb.device import autocast, compute_dtype, evaluating
-from bgnb.files import InputError, choose, progress_bar
+from bgnb.files import InputError, choose, progress_bar, shaped
 from bgnb.networks import Network
 from bgnb.patches import check_patch
 from bgnb.settings import OVERLAPS, Run
@@ -63,6 +63,7 @@ def merge_windows(
         ``(n, H / cell, W / cell)`` float32, not scaled.
     """
     choose("overlap", overlap, OVERLAPS)
+    shaped("values", values, "n rows columns")
     covers = []
     for length, count in zip((size, size) if isinstance(size, int) else size, values.shape[1:], strict=True):
         check_patch(patch, length, length)
@@ -120,6 +121,7 @@ def class_map(model: Network, images: Tensor, precision: str = "fp32", progress:
     >>> maps.shape, torch.allclose(maps.mean((1, 2)), -model(images))
     (torch.Size([2, 6, 10]), True)
     """
+    shaped("images", images, "n 3 H W")
     at_once = max(1, PIXELS.get(images.device.type, PIXELS["cpu"]) // images[0, 0].numel())
     with evaluating(model), autocast(images.device, compute_dtype(images.device, precision)):
         bar = progress_bar(range(0, len(images), at_once), "maps", progress)

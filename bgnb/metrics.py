@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bgnb.files import InputError
+from bgnb.files import InputError, whole
 
 THRESHOLDS = tuple(round(0.05 + 0.1 * step, 2) for step in range(10))  # docs/protocol.md, row 4
 
@@ -147,6 +147,9 @@ def threshold_without_masks(maps: Sequence[Tensor] | Tensor, bins: int = 256) ->
     >>> threshold_without_masks(torch.tensor([[[0.1, 0.1, 0.2], [0.8, 0.9, 0.9]]]))
     0.5
     """
+    whole("bins", bins, 2, 10**6)
+    if not len(maps):
+        raise InputError("maps: a threshold needs at least one")
     counts = sum(np.histogram(m.cpu().numpy(), bins, (0, 1))[0] for m in maps).astype(float)
     centre = (np.arange(bins) + 0.5) / bins
     below = counts.cumsum()[:-1]

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from bgnb.files import InputError, load_tensors
-from bgnb.settings import check_network
+from bgnb.files import InputError, load_tensors, whole
+from bgnb.settings import LIMITS, check_network
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as torchvision's weights expect
 

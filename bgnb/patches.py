@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from bgnb.data import ImageSet
-from bgnb.files import InputError
+from bgnb.files import InputError, whole, within
+from bgnb.settings import LIMITS
 
 MIN_FRACTION = 0.10  # a patch of a target image is P if at least this share of its pixels is target (paper, Sec. 4.2)
 
@@ -80,6 +81,8 @@ def kinds(label: Tensor, target_fraction: Tensor, min_fraction: float = MIN_FRAC
     >>> kinds(torch.tensor([0, 0, 1]), torch.tensor([0.5, 0.05, 0.0]))
     array(['P', 'F', 'N'], dtype='<U1')
     """
+    if label.ndim != 1 or label.shape != target_fraction.shape:
+        raise InputError(f"label {tuple(label.shape)} and target_fraction {tuple(target_fraction.shape)}: both must be (n,)")
     shows = (target_fraction >= min_fraction).cpu().numpy()
     return np.where(label.cpu().numpy() == 1, "N", np.where(shows, "P", "F"))
 
@@ -113,10 +116,8 @@ def draw_crops(
     """
     height, width = imageset.size
     check_patch(size, height, width)
-    if per_image < 1:
-        raise InputError(f"per_image {per_image}: at least 1 patch is cropped from every target image")
-    if not ratio > 0:
-        raise InputError(f"ratio {ratio}: background learning needs background patches; it must be above 0")
+    whole("per_image", per_image, *LIMITS["per_image"])
+    within("ratio", ratio, *LIMITS["ratio"])
     generator = as_generator(generator)
     n_targets, n_backgrounds = len(imageset.targets), len(imageset.backgrounds)
     counts = n_targets * per_image, max(1, round(ratio * n_targets * per_image))
@@ -159,6 +160,7 @@ def sample_patches(
     >>> patches.pixels.shape, patches.label.sum().item()
     (torch.Size([36, 3, 24, 24]), 24)
     """
+    within("min_fraction", min_fraction, 0, 1)
     device = imageset.targets.device
     crops = draw_crops(imageset, size, per_image, ratio, generator).to(device)
     pixels = cutter(imageset, device, size)(crops)
@@ -253,10 +255,14 @@ def box_share(masks: Tensor, image: Tensor, top: Tensor, left: Tensor, size: int
 
 def check_patch(size: int, height: int, width: int) -> None:
     """InputError if a patch of ``size`` does not fit into an image of ``height`` x ``width``."""
-    if not 1 <= size <= min(height, width):
+    whole("patch", size, 1, 10**6)
+    if size > min(height, width):
         raise InputError(f"patch {size}: does not fit into images of {width}x{height} pixels")
 
 
 def as_generator(generator: torch.Generator | int) -> torch.Generator:
     """A generator from a seed; a generator is returned as it is."""
-    return generator if isinstance(generator, torch.Generator) else torch.Generator().manual_seed(generator)
+    if isinstance(generator, torch.Generator):
+        return generator
+    whole("generator", generator, 0, 2**63 - 1)
+    return torch.Generator().manual_seed(int(generator))

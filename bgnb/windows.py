@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from bgnb.device import autocast, compute_dtype, evaluating
-from bgnb.files import InputError, choose, progress_bar
+from bgnb.files import InputError, choose, progress_bar, shaped, whole
 from bgnb.networks import Network
 from bgnb.patches import check_patch, crop
 
@@ -25,6 +25,7 @@ def starts(length: int, patch: int, stride: int) -> list[int]:
     """
     if not 1 <= stride <= patch:
         raise InputError(f"stride {stride}: must lie in 1 ... {patch} (the patch), else windows leave gaps")
+    whole("length", length, patch, 10**6)
     last = length - patch
     return [*range(0, last, stride), last]
 
@@ -63,6 +64,7 @@ def score_windows(
     torch.Size([2, 8, 13])
     """
     choose("mode", mode, ("exact", "windows", "dense"))
+    shaped("images", images, "n 3 H W")
     check_patch(patch, *images.shape[2:])
     rows, columns = (starts(length, patch, stride) for length in images.shape[2:])
     slides = isinstance(model, Network) and not model.padding
@@ -107,7 +109,10 @@ def dense(model: Network, images: Tensor, patch: int, rows: list[int], columns: 
     each group gets its own pass ("shift and stitch"). A window larger than the receptive field is the mean over ``side`` x
     ``side`` places.
     """
-    side = model.logit_map(images[:1, :, :patch, :patch]).shape[-1]
+    try:
+        side = model.logit_map(images[:1, :, :patch, :patch]).shape[-1]
+    except RuntimeError:
+        raise InputError(f"patch {patch}: too small for this network, which was built for larger ones") from None
     reach = max(math.isqrt(chunk), 2 * patch)  # the most pixels that a stretch is high and wide
     stretches = list(product(grouped(rows, model.step, reach - patch), grouped(columns, model.step, reach - patch)))
     logits = torch.empty(len(images), len(rows), len(columns), device=images.device)

@@ -14,8 +14,8 @@ from bgnb import scenes
 from bgnb.data import composites, public
 from bgnb.data import images as photos
 from bgnb.data.images import CACHE_VERSION, ImageSet
-from bgnb.files import InputError, cache_folder, choose, key, load_tensors, save_tensors
-from bgnb.settings import PARTS
+from bgnb.files import InputError, cache_folder, choose, key, load_tensors, save_tensors, whole
+from bgnb.settings import LIMITS, PARTS
 
 
 def load(
@@ -67,10 +67,9 @@ def load(
     >>> photos.targets.shape, photos.masks.shape, photos.backgrounds.shape
     (torch.Size([3, 3, 64, 64]), torch.Size([3, 64, 64]), torch.Size([3, 3, 64, 64]))
     """
-    if size < 16:
-        raise InputError(f"size {size}: pictures need at least 16 pixels a side")
-    if images is not None and images < 2:
-        raise InputError(f"images {images}: at least 2 target and 2 background images are needed")
+    for name, value in (("size", size), ("images", images), ("seed", seed)):
+        if value is not None or name != "images":
+            whole(name, value, *LIMITS[name])
     settings = dict(target=target, scene=scene, size=size, images=images, seed=seed)
     if part != "all" and (str(source) == "scenes" or str(source).startswith("public:")):
         raise InputError(f"part {part}: only folders of photographs are split; for new drawn scenes use first=10_000")

@@ -18,7 +18,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from bgnb.files import Busy, InputError, cache_folder, key, only_writer, progress_bar
+from bgnb.files import Busy, InputError, cache_folder, key, only_writer, progress_bar, shaped
 
 CACHE_VERSION = 6  # raise it when the same arguments should give other pictures
 MOST_PIXELS, LONGEST = 100 * 10**6, 50  # of a picture: enough for any camera; more would need gigabytes
@@ -45,6 +45,15 @@ class ImageSet:
     backgrounds: Tensor
     names: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        shaped("targets", self.targets, "T 3 H W")
+        height, width = self.size
+        shaped("backgrounds", self.backgrounds, f"B 3 {height} {width}")
+        if self.masks is not None:
+            shaped("masks", self.masks, f"{len(self.targets)} {height} {width}")
+            if self.masks.dtype != torch.bool:
+                raise InputError(f"masks of {str(self.masks.dtype).removeprefix('torch.')}: must be bool, True on the target")
 
     @property
     def size(self) -> tuple[int, int]:

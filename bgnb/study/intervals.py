@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import bootstrap
 
-from bgnb.files import InputError, within
+from bgnb.files import InputError, shaped, whole, within
 
 
 def bootstrap_interval(values: np.ndarray | Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
@@ -35,10 +35,12 @@ def bootstrap_over_seeds(
     >>> 0.4 < low < 0.46 and 0.54 < high < 0.6
     True
     """
+    whole("draws", draws, 1, 10**6)
     rng = np.random.default_rng(0)
     pairs = [checked(pair, confidence) for pair in (values if len(values) and np.ndim(values[0]) == 2 else [values])]
     means = np.zeros(draws)
     for pair in pairs:
+        shaped("values", pair, "seeds images")
         seeds, images = pair.shape
         seed = rng.integers(seeds, size=(draws, seeds, 1))
         means += pair[seed, rng.integers(images, size=(draws, seeds, images))].mean((1, 2)) / len(pairs)
@@ -49,7 +51,10 @@ def bootstrap_over_seeds(
 def checked(values, confidence: float) -> np.ndarray:
     """The values as an array. InputError if there is none, if one is not finite, or if the confidence is out of range."""
     within("confidence", confidence, 1e-6, 1 - 1e-6)
-    values = np.asarray(values, float)
+    try:
+        values = np.asarray(values, float)
+    except (TypeError, ValueError):
+        raise InputError("values: must be numbers, and as many in every row") from None
     if values.size == 0 or not np.isfinite(values).all():
         raise InputError("values: an interval needs at least one, and all must be finite")
     return values

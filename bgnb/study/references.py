@@ -16,7 +16,7 @@ from bgnb.files import InputError
 from bgnb.maps import localise, min_max, targetness
 from bgnb.methods import TrueLabels
 from bgnb.networks import build
-from bgnb.patches import box_share
+from bgnb.patches import box_share, check_patch
 from bgnb.settings import Run
 from bgnb.training import fit
 from bgnb.windows import starts
@@ -44,6 +44,7 @@ def colour_distance(imageset: ImageSet, patch: int = 48) -> Tensor:
 
     Averaged over a window of about ``patch`` pixels, as background learning's maps are.
     """
+    check_patch(patch, *imageset.size)
     mean = imageset.backgrounds.float().mean((0, 2, 3))
     distance = (imageset.targets.float() - mean[:, None, None]).norm(dim=1)
     side = patch | 1

@@ -17,7 +17,7 @@ from torch.nn.functional import avg_pool2d
 from bgnb.boxes import digits, evaluate, held_out
 from bgnb.data import ImageSet, load
 from bgnb.device import compute_dtype, describe, pick_device
-from bgnb.files import InputError, atomic_write, cache_folder, key
+from bgnb.files import InputError, atomic_write, cache_folder, key, whole
 from bgnb.maps import localise
 from bgnb.metrics import LocAcc, best_accuracy, loc_acc, mask_ious, pxap, without_masks
 from bgnb.networks import Network
@@ -48,6 +48,7 @@ class Result:
 
 def kind_scores(model: Network, imageset: ImageSet, run: Run, count: int = KIND_PATCHES) -> dict[str, np.ndarray]:
     """Backgroundness of ``count`` new patches of each kind P, F, N (fewer if the pictures hold fewer; paper, Fig. 4)."""
+    whole("count", count, 1, 10**5)
     patches = sample_patches(
         imageset, run.patch, per_image=max(8, -(-6 * count // len(imageset.targets))), generator=run.seed + 1000
     )

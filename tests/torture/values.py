@@ -97,8 +97,8 @@ def odd_pictures() -> list[Callable]:
     ]
 
 
-def odd_runs() -> list[bgnb.Run]:
-    base = bgnb.Run(size=32, patch=16, epochs=1)
+def odd_runs(folder: Path) -> list[bgnb.Run]:
+    base = bgnb.Run(source=str(folder), size=32, patch=16, epochs=1, images=4)
     changes = [dict(patch=32), dict(size=64, patch=48), dict(stride=1), dict(stride=16), dict(overlap="add"), dict(method="cam"), dict(lr=1e9)]
     changes += [dict(batch=2), dict(per_image=1, batch=5), dict(ratio=0.001), dict(ratio=20), dict(precision="bf16"), dict(background_weight=1e6)]
     changes += [dict(preset=preset) for preset in PRESETS] + [dict(method="cutmix", batch=3), dict(device="odd"), dict(weights="odd")]
@@ -129,6 +129,7 @@ PARTS = {  # an argument that consists of others: a message may name those
     "run": [field.name for field in fields(bgnb.Run)] + ["scores"],
     "model": ["network", "mode", "weights"],
     "generator": ["seed"],
+    "values": ["scores"],
 }
 
 
@@ -150,7 +151,7 @@ def base(folder: Path) -> dict:
 SPECIAL = {
     "bootstrap_interval": {"values": [0.0, 1.0, 1.0]},
     "bootstrap_over_seeds": {"values": np.eye(3), "draws": 50},
-    "load": {"size": 32},
+    "load": {"size": 32, "images": 3},
     "measure": {"progress": False, "cache": False},
     "fit": {"progress": False},
     "trained": {"progress": False},
@@ -162,10 +163,10 @@ SPECIAL = {
 }
 
 
-def pool(annotation, folder: Path) -> list:
-    """Odd values of an annotated type."""
+def pool(annotation, folder: Path, given: Path) -> list:
+    """Odd values of an annotated type. Files are made in ``folder``; ``given`` holds good photos."""
     if typing.get_origin(annotation) in (typing.Union, type(int | None)):
-        return [value for part in typing.get_args(annotation) for value in pool(part, folder)]
+        return [value for part in typing.get_args(annotation) for value in pool(part, folder, given)]
     if typing.get_origin(annotation) is tuple:
         return [(-1, 32), (32, 0), (32, 31), (10**20, 32), (33, 40)]
     origin = typing.get_origin(annotation) or annotation
@@ -178,7 +179,7 @@ def pool(annotation, folder: Path) -> list:
     if origin in made:
         return made[origin]
     return {
-        Path: lambda: odd_files(folder), bgnb.ImageSet: odd_pictures, bgnb.Run: odd_runs, bgnb.Patches: lambda: [],
+        Path: lambda: odd_files(folder), bgnb.ImageSet: odd_pictures, bgnb.Run: lambda: odd_runs(given), bgnb.Patches: lambda: [],
         type(bgnb.build("tiny", 16)): odd_models,
     }.get(origin, lambda: [])()  # fmt: skip
 
@@ -201,7 +202,7 @@ def call(name: str, function: Callable, arguments: dict, odd: list[str]) -> str:
         return "refused" if "lr" in str(error) else f"{shown}: FloatingPointError: {error}"
     except ValueError as error:
         words = str(error)
-        if any(re.search(rf"\b{part}", words) for part in named) or (odd and any(str(arguments[key]) in words for key in odd)):
+        if any(re.search(rf"\b{part}", words) for part in named) or (odd and any(str(arguments[key]) in words or repr(arguments[key]) in words for key in odd)):
             return "refused"
         return f"{shown}: names no argument: {type(error).__name__}: {words[:100]}"
     except TimeoutError:
@@ -270,7 +271,7 @@ def in_python(right: bool, count: int, number: int, folder: Path) -> list[str]:
         odd = data.draw(st.lists(st.sampled_from([p.name for p in parameters]), min_size=1, max_size=2, unique=True))
         for key in list(odd):
             if (name, key) not in pools:
-                pools[name, key] = pool(hints[name][key], Path(tempfile.mkdtemp(dir=folder))) if right else ANYTHING
+                pools[name, key] = pool(hints[name][key], Path(tempfile.mkdtemp(dir=folder)), folder) if right else ANYTHING
             if not pools[name, key]:
                 odd.remove(key)
                 continue
