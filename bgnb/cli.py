@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
@@ -105,7 +105,7 @@ def extract(
 
 def sweep(
     grid: tyro.conf.Positional[str | None] = None,
-    scale: Literal["fast", "cpu", "paper"] | None = None,
+    scale: str | None = None,
     photographs: bool = False,
     seeds: int | None = None,
     list: bool = False,

@@ -1,5 +1,7 @@
 """Maps of the target: targetness from window scores (paper, Sec. 3.2 and Eq. 1), or class activation maps (Zhou et al., 2016)."""
 
+from numbers import Integral
+
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
@@ -43,6 +45,7 @@ def targetness(scores: Tensor, patch: int, stride: int, size: int | tuple[int, i
     >>> targetness(constant, 16, 8, 64).max().item(), targetness(constant, 16, 8, 64, overlap="add").max().item()
     (0.0, 1.0)
     """
+    shaped("scores", scores, "n rows columns")
     side = cell_side(patch, stride, size)
     return enlarge(min_max(merge_windows(1 - scores, patch, stride, size, overlap, side)), side)
 
@@ -65,7 +68,7 @@ def merge_windows(
     choose("overlap", overlap, OVERLAPS)
     shaped("values", values, "n rows columns")
     covers = []
-    for length, count in zip((size, size) if isinstance(size, int) else size, values.shape[1:], strict=True):
+    for length, count in zip((size, size) if isinstance(size, Integral) else size, values.shape[1:], strict=True):
         check_patch(patch, length, length)
         begin = torch.tensor(starts(length, patch, stride), device=values.device)
         if len(begin) != count:
@@ -84,7 +87,7 @@ def cell_side(patch: int, stride: int, size: int | tuple[int, int]) -> int:
     >>> cell_side(48, 8, 256), cell_side(50, 8, 256)
     (8, 1)
     """
-    sides = (size, size) if isinstance(size, int) else size
+    sides = (size, size) if isinstance(size, Integral) else size
     return stride if all(length % stride == 0 for length in (patch, *sides)) else 1
 
 
@@ -125,7 +128,10 @@ def class_map(model: Network, images: Tensor, precision: str = "fp32", progress:
     at_once = max(1, PIXELS.get(images.device.type, PIXELS["cpu"]) // images[0, 0].numel())
     with evaluating(model), autocast(images.device, compute_dtype(images.device, precision)):
         bar = progress_bar(range(0, len(images), at_once), "maps", progress)
-        return -torch.cat([model.logit_map(images[start : start + at_once]) for start in bar])
+        try:
+            return -torch.cat([model.logit_map(images[start : start + at_once]) for start in bar])
+        except RuntimeError as error:
+            raise InputError(f"images {tuple(images.shape)}: do not fit this network ({str(error).splitlines()[0]})") from None
 
 
 def upsample(maps: Tensor, size: tuple[int, int], mode: str = "bicubic") -> Tensor:

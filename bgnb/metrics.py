@@ -55,8 +55,8 @@ def pixel_counts(maps: Tensor, masks: Tensor, thresholds: Sequence[float]) -> tu
     Every pixel falls into one of K + 1 bins. Counting from the top bin down gives all thresholds at once.
     """
     edges = torch.as_tensor(thresholds, dtype=maps.dtype, device=maps.device)
-    if (edges.diff() <= 0).any():
-        raise InputError("thresholds: must increase")
+    if not len(edges) or not edges.isfinite().all() or (edges.diff() <= 0).any():
+        raise InputError("thresholds: must be numbers that increase, at least one")
     bins = len(edges) + 1
     number = bin_number(maps, edges).add_(masks, alpha=bins)  # first an image's bins off the target, then those on it
     number += 2 * bins * torch.arange(len(maps), dtype=number.dtype, device=maps.device)[:, None, None]
@@ -178,6 +178,7 @@ def pxap(maps: Tensor, masks: Tensor, steps: int = 1000) -> float:
     1.0
     """
     check_maps(maps, masks)
+    whole("steps", steps, 1, 10**6)
     on, off = pixel_counts(maps, masks, np.arange(steps) / steps)
     return average_precision(on, off, int(masks.sum()))
 

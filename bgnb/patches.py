@@ -98,6 +98,7 @@ def noise_rate(patches: Patches, min_fraction: float | None = None) -> float:
     if patches.target_fraction is None:
         return float("nan")
     limit = patches.min_fraction if min_fraction is None else min_fraction
+    within("min_fraction", limit, 0, 1)
     return (patches.target_fraction[patches.label == 0] < limit).float().mean().item()
 
 

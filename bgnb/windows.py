@@ -12,6 +12,7 @@ from bgnb.device import autocast, compute_dtype, evaluating
 from bgnb.files import InputError, choose, progress_bar, shaped, whole
 from bgnb.networks import Network
 from bgnb.patches import check_patch, crop
+from bgnb.settings import LIMITS
 
 # Pixels that go through the network at a time. More makes a CPU slower (its memory is new every time), but a GPU faster.
 CHUNK = {"cpu": 2**18, "cuda": 2**24, "mps": 2**22}
@@ -23,9 +24,11 @@ def starts(length: int, patch: int, stride: int) -> list[int]:
     >>> starts(100, 48, 20)
     [0, 20, 40, 52]
     """
-    if not 1 <= stride <= patch:
+    whole("length", length, 1, 10**6)
+    check_patch(patch, length, length)
+    whole("stride", stride, *LIMITS["stride"])
+    if stride > patch:
         raise InputError(f"stride {stride}: must lie in 1 ... {patch} (the patch), else windows leave gaps")
-    whole("length", length, patch, 10**6)
     last = length - patch
     return [*range(0, last, stride), last]
 

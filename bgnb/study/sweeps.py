@@ -81,6 +81,8 @@ def read_grid(
         raise InputError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: must hold parameters of a run, NAME: VALUE or NAME: [VALUE, ...]")
+    if scale is not None:
+        choose("scale", scale, SCALES)
     variants = {name: content.pop(name) or {} for name in VARIANTS if name in content}
     if scale is None and any(name in SCALES for name in variants):
         scale = next(name for name in SCALES if name in variants)

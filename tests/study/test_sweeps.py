@@ -143,7 +143,9 @@ def test_a_scale_and_photographs_replace_what_the_grid_says(tmp_path):
     (first, _), (second, _) = read_grid(grid, "cpu", photographs=True)
     assert first == {"seed": 3, "ratio": 4, "images": 80, "source": "photos", "target": "dog"} and second == first | {"seed": 4}
     assert [run["seed"] for run, _ in read_grid(grid, "cpu", seeds=3)] == [0, 1, 2]
-    for wrong, named in ((dict(scale="paper"), "has no paper; it has fast, cpu, photographs"), (dict(seeds=0), "seeds 0")):
+    wrongs = dict(scale="paper"), dict(scale="huge"), dict(seeds=0)
+    named = "has no paper; it has fast, cpu, photographs", "scale 'huge'", "seeds 0"
+    for wrong, named in zip(wrongs, named, strict=True):
         with pytest.raises(InputError, match=named):
             read_grid(grid, **wrong)
     with pytest.raises(InputError, match=r"has no cpu$"):
