@@ -128,7 +128,7 @@ def sweep(
         jobs: runs at a time, each on its share of the cores.
         have: files with other results. They stay as they are; runs in them count and are not measured again.
         scheduler: address of a Dask scheduler whose workers measure the runs; local: start one here, with --jobs workers.
-        into: Markdown file to put the table into, between <!-- GRID's name --> and <!-- end -->.
+        into: Markdown file to put the table into, between <!-- GRID --> (or <!-- GRID_photographs -->) and <!-- end -->.
         picture: PNG file for Loc. Acc. at every epoch, if the grid measures that (weight_average does).
     """
     from bgnb.study import claims, sweeps, tables
@@ -137,14 +137,14 @@ def sweep(
         for name, words in sweeps.grids().items():
             print(f"{name:24} {words}")
         return
-    name = Path(grid).stem
+    name = Path(grid).stem + ("_photographs" if photographs else "")
     out = out or Path(f"{name}.jsonl")
     for file in (out, picture):
         check_writable(file)
     if picture and not all("every" in asked for _, asked in sweeps.read_grid(grid, scale, photographs, seeds)):
         raise InputError(f"picture {picture}: grid {name} does not measure every epoch")
     results = sweeps.sweep(grid, out, jobs, scale, photographs, seeds, have, scheduler)
-    text = claims.render(results, name)
+    text = claims.render(results, Path(grid).stem)
     if into:
         tables.put_into(into, name, text)
     if picture:

@@ -104,6 +104,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     'all of it'
     """
     path, part = Path(path), None
+    if path.exists() and not path.is_file():  # a folder, a pipe, /dev/null
+        raise InputError(f"{path}: is there already, and is not a file; name another one")
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=temporary(path), suffix=path.suffix)
         os.close(handle)
@@ -189,6 +191,8 @@ def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, s
     from safetensors import SafetensorError, safe_open
 
     try:
+        if not Path(path).is_file():  # a pipe would be waited for
+            raise OSError(errno.ENOENT, "no such file")
         with safe_open(path, "pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (OSError, SafetensorError) as error:

@@ -317,4 +317,5 @@ def render(results: list[dict], name: str = "") -> str:
         return markdown(comparison.rates_table(measured)) if several else comparison.comparison(measured)
     table = tables.runs_table(measured)
     first = table.columns.get_loc("median F")
-    return "\n\n".join([markdown(table.iloc[:, :first]), markdown(pd.concat([table.iloc[:, :3], table.iloc[:, first:]], axis=1))])
+    second = pd.concat([table.iloc[:, :3], table.iloc[:, first:]], axis=1)
+    return f"{markdown(table.iloc[:, :first])}\n\n{markdown(second)}"

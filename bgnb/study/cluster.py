@@ -47,11 +47,11 @@ def on_cluster(function: Callable[..., dict], tasks: Sequence[tuple], scheduler:
         try:
             yield (future.result() for future in as_completed(futures))
         except (KilledWorker, CancelledError) as error:  # one run ended several workers, or the scheduler is gone
-            raise InputError(f"scheduler {scheduler}: lost ({str(error).splitlines()[0]})") from None
+            raise InputError(f"scheduler {scheduler}: lost ({(str(error) or type(error).__name__).splitlines()[0]})") from None
 
 
 def end_workers(cluster) -> Callable[..., None]:
-    """A function for an ExitStack: after an error, kill the workers of a local cluster. Nobody needs what they are computing."""
+    """For an ExitStack: after an error, kill the workers of a local cluster, because nobody needs what they are computing."""
 
     def end(kind: type[BaseException] | None, *_) -> None:
         for nanny in cluster.workers.values() if kind else ():

@@ -112,7 +112,7 @@ def endpoint_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def readings_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same trainings, read in other ways: means over pairs and seeds; of the last ten epochs the mean range of a training."""
+    """The same trainings, read in other ways: means over pairs and seeds, and the mean range of the last ten epochs."""
     rows = []
     for name, group in frame.groupby("name", sort=False):
         final = {weights: one for weights, one in group[group["last"]].groupby("weights")}

@@ -60,7 +60,7 @@ TABLES = {"table1": METHODS[4:], "table2": METHODS, "table3": ("BGx2",), "table4
 
 
 def cells(table: str, run: Mapping) -> dict[str, float]:
-    """The cells of one of the paper's tables that a run can be set beside: network -> Loc. Acc., nothing if there is no such row.
+    """The paper's cells for a run in one of its tables: network -> Loc. Acc.; nothing if there is no such row.
 
     A network that the paper does not have, tiny say, stands beside both of the paper's. Patches count in pixels of its images.
 

@@ -176,7 +176,7 @@ def sweep(
     scale: str | None = None,
     photographs: bool = False,
     seeds: int | None = None,
-    have: Iterable[str | Path] = (),
+    have: Sequence[str | Path] = (),
     scheduler: str | None = None,
 ) -> list[dict]:
     """Measure every run of a grid that no file holds yet; each result is added to ``out`` at once. Returns those of the grid.
@@ -194,6 +194,9 @@ def sweep(
     """
     if jobs < 1:
         raise InputError(f"jobs {jobs}: at least 1 run at a time")
+    for path in have:
+        if not Path(path).exists():
+            raise InputError(f"have {path}: there is no such file")
     wanted = {run_key(settings): (settings, asked) for settings, asked in read_grid(grid, scale, photographs, seeds)}
     here = scheduler in (None, "local")
     for settings, _ in wanted.values() if here else ():

@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
+from bgnb.cli import main
 from bgnb.files import InputError, append_line, only_writer
 from bgnb.settings import Run
 from bgnb.study.claims import render
@@ -22,9 +23,10 @@ RESULTS = ROOT / "docs" / "results"
 GRIDS = sorted((ROOT / "bgnb" / "study" / "grids").glob("*.yml"))
 PAGES = "\n".join(page.read_text() for page in sorted(RESULTS.glob("*.md")))
 RUNNING = set()  # shown while it is being measured; take it out when it is complete
-# Tables by name -> how their grid is read. Those of the paper are measured at the scale cpu, from all files that hold such runs.
+# Tables by name -> how their grid is read. Those with scales are measured at the scale cpu, from all files with such runs.
 TABLES = {grid.stem: dict(grid=grid, scale="cpu" if "[" in grids()[grid.stem] else None) for grid in GRIDS}
-TABLES |= {f"{name}_photographs": how | dict(photographs=True) for name, how in TABLES.items() if "photographs]" in grids()[name]}
+BOTH = [name for name in TABLES if "photographs]" in grids()[name]]
+TABLES |= {f"{name}_photographs": TABLES[name] | dict(photographs=True) for name in BOTH}
 SHOWN = [name for name in TABLES if f"<!-- {name} -->" in PAGES]  # the others are still being measured
 
 
@@ -143,9 +145,8 @@ def test_a_scale_and_photographs_replace_what_the_grid_says(tmp_path):
     (first, _), (second, _) = read_grid(grid, "cpu", photographs=True)
     assert first == {"seed": 3, "ratio": 4, "images": 80, "source": "photos", "target": "dog"} and second == first | {"seed": 4}
     assert [run["seed"] for run, _ in read_grid(grid, "cpu", seeds=3)] == [0, 1, 2]
-    wrongs = dict(scale="paper"), dict(scale="huge"), dict(seeds=0)
-    named = "has no paper; it has fast, cpu, photographs", "scale 'huge'", "seeds 0"
-    for wrong, named in zip(wrongs, named, strict=True):
+    wrongs = {"has no paper; it has fast, cpu, photographs": dict(scale="paper"), "scale 'huge'": dict(scale="huge")}
+    for named, wrong in (wrongs | {"seeds 0": dict(seeds=0)}).items():
         with pytest.raises(InputError, match=named):
             read_grid(grid, **wrong)
     with pytest.raises(InputError, match=r"has no cpu$"):
@@ -186,6 +187,22 @@ def test_grids_have_names_and_each_says_what_it_is_for():
         read_grid("table9")
 
 
+def test_the_command_measures_a_scale_and_its_table_has_the_papers_cells(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("table1.yml").write_text(
+        "ratio: [1, 2]\npatch: 16\nepochs: 1\nfast: {size: 40}\ncpu: {size: 32, images: 3}\nphotographs: {size: 48}\n"
+    )
+    Path("page.md").write_text("<!-- table1 -->\n<!-- end -->\n")
+    main(["sweep", "table1.yml", "--scale", "cpu", "--seeds", "1", "--jobs", "1", "--into", "page.md"])
+    table = capsys.readouterr().out.strip()
+    assert (
+        table.endswith("The paper has no such cells.") and len(read_results("table1.jsonl")) == 2
+    )  # patch 16 of 32 is 128 of 256
+    assert Path("page.md").read_text() == f"<!-- table1 -->\n{table}\n<!-- end -->\n"
+    main(["sweep", "--list"])
+    assert re.search(r"^table1 .*\[fast, cpu, paper, photographs\]$", capsys.readouterr().out, flags=re.MULTILINE)
+
+
 def test_a_grid_asks_for_more(tmp_path):
     (tmp_path / "g.yml").write_text("size: 32\npatch: 16\nimages: 3\nepochs: 1\nmeasure: baselines metrics\n")
     (result,) = sweep(tmp_path / "g.yml", tmp_path / "g.jsonl", jobs=1)
@@ -214,6 +231,8 @@ def test_what_a_result_lacks_is_measured_and_what_another_file_holds_is_not(tmp_
     grid.write_text("size: 32\npatch: 16\nimages: 3\nepochs: 1\nseed: [0, 1]\n")
     sweep(grid, other, jobs=1, seeds=1)
     before = other.read_text()
+    with pytest.raises(InputError, match=r"have .*typo\.jsonl"):
+        sweep(grid, out, have=[tmp_path / "typo.jsonl"])
     results = sweep(grid, out, jobs=1, have=[other])
     assert [r["run"]["seed"] for r in results] == [0, 1] and [r["run"]["seed"] for r in read_results(out)] == [1]
     grid.write_text(grid.read_text() + "measure: metrics\n")

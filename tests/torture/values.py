@@ -116,8 +116,7 @@ def odd_models() -> list:
 
 def odd_files(folder: Path) -> list:
     (folder / "garbage.safetensors").write_bytes(b"garbage")
-    os.mkfifo(folder / "pipe")
-    return ["", "odd", "\0", "a\nb", "x" * 300, str(folder), folder / "garbage.safetensors", folder / "nothing/at/all", folder / "pipe"]
+    return ["", "odd", "\0", "a\nb", "x" * 300, str(folder), folder / "garbage.safetensors", folder / "nothing/at/all"]
 
 
 # ---- Python ----
@@ -312,7 +311,7 @@ def of_runs(count: int, number: int, folder: Path) -> list[str]:
 # ---- the command line ----
 
 WORDS = ["", "odd", "nan", "inf", "-inf", "-1", "0", "1e30", "9" * 20, "1.5", "None", "True", "x" * 300, "a\nb", "猫", "../..", "\udcff", "--"]
-WORDS += ["pipe", "nothing.json", "folder", "garbage"]
+WORDS += ["nothing.json", "folder", "garbage"]
 
 
 def commands(folder: Path) -> dict[str, list[str]]:
@@ -365,7 +364,6 @@ def in_shell(count: int, number: int, folder: Path) -> list[str]:
     (home / "folder").mkdir(parents=True)
     (home / "results").mkdir()
     (home / "garbage").write_bytes(b"\xffgarbage")
-    os.mkfifo(home / "pipe")
     grid = Path(folder) / "grid.jsonl"
 
     def one(data):
