@@ -1,4 +1,4 @@
-# One command each: make run | test | lab | pages | docs | bench | class | student | figures | times | constraints | clean
+# One command each: make run | test | lab | pages | docs | bench | torture | class | student | figures | times | constraints | clean
 # The first of them installs everything into .venv; the next ones find it there. To install less:
 #   make run VENV_FLAGS=--system-site-packages        keeps the torch and torchvision that your Python already has
 #   make run PIP_FLAGS="--extra-index-url ADDRESS"    takes CPU-only wheels, if the index at ADDRESS offers them
@@ -17,7 +17,7 @@ define pip
 	tail -n 15 $(LOG); echo "pip failed. These were the last lines of $(CURDIR)/$(LOG)"; exit 2; }
 endef
 
-.PHONY: run test lab bench class student pages docs figures times constraints clean help
+.PHONY: run test lab bench torture class student pages docs figures times constraints clean help
 help:
 	@echo "make run          install (the first time), then find a cat in a forest, from nothing, and draw it"
 	@echo "make test         all tests, the notebooks included"
@@ -25,6 +25,7 @@ help:
 	@echo "make pages        the lessons as pages that open without internet and Python, in out/pages"
 	@echo "make docs         the reference alone: all functions, results, glossary, how we read the paper"
 	@echo "make bench        how fast it is, beside what you would write or install instead"
+	@echo "make torture      kills, damaged pictures, odd values, full disks, two of everything; about half an hour"
 	@echo "make class        the lessons for a class, without solutions: pages to read, and to run with other values (Voila)"
 	@echo "make student      copies of the lessons without solutions, in out/student"
 	@echo "make figures      run the lessons and write their main figures into figures/"
@@ -73,6 +74,10 @@ bench: .venv/ready
 	$(BIN)/python tests/bench/compare.py $(BENCH)
 	$(BIN)/python tests/bench/growth.py
 	$(BIN)/python -m pytest tests/bench/bench_parts.py --benchmark-autosave --benchmark-columns=median,iqr,rounds --benchmark-compare
+
+# What docs/trust.md promises, put to the test. TORTURE may be given: make torture TORTURE="--only kills --share 0.1"
+torture: .venv/ready
+	$(BIN)/python tests/torture $(or $(TORTURE),--into docs/trust.md)
 
 student: .venv/ready
 	$(BIN)/bgnb classroom notebooks --out out/student

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from bgnb.device import autocast, compute_dtype, evaluating
-from bgnb.files import InputError, choose, progress_bar, shaped
+from bgnb.files import InputError, choose, progress_bar, shaped, whole
 from bgnb.networks import Network
 from bgnb.patches import check_patch
 from bgnb.settings import OVERLAPS, Run
@@ -46,8 +46,10 @@ def targetness(scores: Tensor, patch: int, stride: int, size: int | tuple[int, i
     (0.0, 1.0)
     """
     shaped("scores", scores, "n rows columns")
+    for name, value in (("patch", patch), ("stride", stride)):
+        whole(name, value, 1, 10**6)
     side = cell_side(patch, stride, size)
-    return enlarge(min_max(merge_windows(1 - scores, patch, stride, size, overlap, side)), side)
+    return enlarge(min_max(merge_windows(1 - scores.float(), patch, stride, size, overlap, side)), side)
 
 
 def merge_windows(
@@ -67,6 +69,7 @@ def merge_windows(
     """
     choose("overlap", overlap, OVERLAPS)
     shaped("values", values, "n rows columns")
+    whole("cell", cell, 1, 10**6)
     covers = []
     for length, count in zip((size, size) if isinstance(size, Integral) else size, values.shape[1:], strict=True):
         check_patch(patch, length, length)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bgnb.files import InputError, whole
+from bgnb.files import InputError, shaped, whole
 
 THRESHOLDS = tuple(round(0.05 + 0.1 * step, 2) for step in range(10))  # docs/protocol.md, row 4
 
@@ -45,6 +45,8 @@ def check_maps(maps: Tensor, masks: Tensor) -> None:
         raise InputError(
             f"masks of {str(masks.dtype).removeprefix('torch.')}: must be bool, True on the target (masks > 127, say)"
         )
+    if not maps.is_floating_point():
+        raise InputError(f"maps of {str(maps.dtype).removeprefix('torch.')}: must be floats in 0 ... 1")
     if maps.isnan().any():
         raise InputError("maps: hold values that are no numbers (NaN)")
 
@@ -123,6 +125,7 @@ def loc_acc(maps: Tensor, masks: Tensor, iou: float = 0.4, thresholds: Sequence[
     """
     if not 0 < iou <= 1:
         raise InputError(f"iou {iou}: must lie in (0, 1]")
+    shaped("thresholds", np.asarray(thresholds), "K")
     thresholds = tuple(float(t) for t in thresholds)
     return best_accuracy(mask_ious(maps, masks, thresholds), thresholds, iou)
 
@@ -148,6 +151,8 @@ def threshold_without_masks(maps: Sequence[Tensor] | Tensor, bins: int = 256) ->
     0.5
     """
     whole("bins", bins, 2, 10**6)
+    if isinstance(maps, Tensor):
+        shaped("maps", maps, "n H W")
     if not len(maps):
         raise InputError("maps: a threshold needs at least one")
     counts = sum(np.histogram(m.cpu().numpy(), bins, (0, 1))[0] for m in maps).astype(float)

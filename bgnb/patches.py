@@ -81,6 +81,7 @@ def kinds(label: Tensor, target_fraction: Tensor, min_fraction: float = MIN_FRAC
     >>> kinds(torch.tensor([0, 0, 1]), torch.tensor([0.5, 0.05, 0.0]))
     array(['P', 'F', 'N'], dtype='<U1')
     """
+    within("min_fraction", min_fraction, 0, 1)
     if label.ndim != 1 or label.shape != target_fraction.shape:
         raise InputError(f"label {tuple(label.shape)} and target_fraction {tuple(target_fraction.shape)}: both must be (n,)")
     shows = (target_fraction >= min_fraction).cpu().numpy()

@@ -7,7 +7,7 @@ second time: ``names(Training)`` gives it.
 from dataclasses import asdict, dataclass, fields, replace
 from typing import NamedTuple
 
-from bgnb.files import InputError, choose, whole, within
+from bgnb.files import InputError, choose, within
 
 NETWORKS = ("tiny", "vgg16", "vgg16_bn", "resnet50")
 SMALLEST_PATCH = 16  # pixels; the networks need at least this many
@@ -155,7 +155,9 @@ class Run(Machine, Maps, Training, Pictures):
             if value is None and field.default is None:
                 continue
             if field.name in LIMITS:
-                (whole if field.type in (int, int | None) else within)(field.name, value, *LIMITS[field.name])
+                if field.type in (int, int | None) and not isinstance(value, int):
+                    raise InputError(f"{field.name} {value!r}: must be a whole number")
+                within(field.name, value, *LIMITS[field.name])
             elif field.type in (str, str | None) and not isinstance(value, str):
                 raise InputError(f"{field.name} {value!r}: must be text")
             elif field.type in (bool, bool | None) and not isinstance(value, bool):

@@ -80,8 +80,8 @@ def fit(
     mean = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(KEPT), use_buffers=True) if run.weight_average else None
     generator = torch.Generator().manual_seed(run.seed)
     cut = cutter(imageset, device, None if run.image_level else run.patch)
-    pictures = (image.permute(1, 2, 0).contiguous().to(device) for image in chain(imageset.targets, imageset.backgrounds))
-    hooks = method.start(model, pictures, generator)
+    every_image = (image.permute(1, 2, 0).contiguous().to(device) for image in chain(imageset.targets, imageset.backgrounds))
+    hooks = method.start(model, every_image, generator)
     pictures = key(identity(imageset.targets), identity(imageset.backgrounds), repr(given)) if checkpoint else ""
     losses = load_checkpoint(checkpoint, run, pictures, model, mean, optimiser, generator) if checkpoint else []
     updates = count_updates(run, len(imageset.targets))
@@ -130,6 +130,8 @@ def fit(
     for hook in hooks:
         hook.remove()
     network = averaged(mean and mean.module, model.eval()).eval()
+    if not all(weight.isfinite().all() for weight in network.parameters()):  # no loss shows what the last update did
+        raise FloatingPointError(f"a weight became infinite or NaN in epoch {run.epochs_run}: try an lr below {run.lr}")
     network.losses = losses
     return network
 

@@ -75,6 +75,8 @@ def score_windows(
         raise InputError(
             "mode 'dense': only exact for a network without padding (tiny): padding shows every window a border of its own"
         )
+    if slides and patch < model.field:
+        raise InputError(f"patch {patch}: too small for this network, which sees {model.field} pixels at once")
     way = dense if slides and mode != "windows" else window_by_window
     device = images.device
     with evaluating(model), autocast(device, compute_dtype(device, precision)):
@@ -112,10 +114,7 @@ def dense(model: Network, images: Tensor, patch: int, rows: list[int], columns: 
     each group gets its own pass ("shift and stitch"). A window larger than the receptive field is the mean over ``side`` x
     ``side`` places.
     """
-    try:
-        side = model.logit_map(images[:1, :, :patch, :patch]).shape[-1]
-    except RuntimeError:
-        raise InputError(f"patch {patch}: too small for this network, which was built for larger ones") from None
+    side = model.logit_map(images[:1, :, :patch, :patch]).shape[-1]
     reach = max(math.isqrt(chunk), 2 * patch)  # the most pixels that a stretch is high and wide
     stretches = list(product(grouped(rows, model.step, reach - patch), grouped(columns, model.step, reach - patch)))
     logits = torch.empty(len(images), len(rows), len(columns), device=images.device)

@@ -70,13 +70,13 @@ def load(
     for name, value in (("size", size), ("images", images), ("seed", seed)):
         if value is not None or name != "images":
             whole(name, value, *LIMITS[name])
-    settings = dict(target=target, scene=scene, size=size, images=images, seed=seed)
+    settings = dict(target=target, scene=scene, size=int(size), images=images and int(images), seed=int(seed))
     if part != "all" and (str(source) == "scenes" or str(source).startswith("public:")):
         raise InputError(f"part {part}: only folders of photographs are split; for new drawn scenes use first=10_000")
     if str(source) == "scenes":
         if compose:
             raise InputError("compose: the drawn scenes are composites already; use it with a folder of photos and masks")
-        settings.update(dials, images=images or 240)
+        settings.update(dials, images=settings["images"] or 240)
         return cached(key("scenes", settings), lambda: drawn(*scenes.make(**settings, progress=progress)))
     if str(source).startswith("public:"):
         return public_set(str(source), root, download, dials, settings, progress)

@@ -207,6 +207,9 @@ def in_threads(
     try:
         parts = (pool.map(function, items[at : at + 4 * threads]) for at in range(done, len(items), 4 * threads))
         yield from progress_bar(chain.from_iterable(parts), title, progress, initial=done, total=len(items))
+    except Exception:
+        pool.shutdown(cancel_futures=True)  # no thread still writes when the caller cleans up
+        raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -230,9 +230,7 @@ def made(executed: dict, name: str) -> str:
 
 def page_key(notebook: Path, *more) -> str:
     """A hash of a notebook and of all that its page is made with."""
-    package = sorted(
-        file for file in Path(str(files("bgnb"))).rglob("*") if file.suffix in (".py", ".js", ".css", ".j2", ".json", ".yml")
-    )
+    package = sorted(f for f in Path(str(files("bgnb"))).rglob("*") if f.is_file() and "__pycache__" not in f.parts)
     return key(notebook, *package, [*more])
 
 

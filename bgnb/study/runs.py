@@ -188,8 +188,8 @@ def with_snapshots(
     Each entry holds "epoch", "weights" ("last": of the last update; "mean": their running mean, with ``weight_average``),
     "loc_acc" and "threshold" (the best of ten), "held_out" (Loc. Acc. with the threshold chosen on the other half of the
     photos), the same at IoU 0.50, "hits" and "held_out_hits" (one digit for each image), and "pxap". For patches it also holds
-    "backgroundness", the medians of P, F and N, and "target", the share of each kind that is called target. "cpu" is the
-    processor time of the training so far, in seconds.
+    "backgroundness", the medians of P, F and N; "target", the share of each kind that is called target; and "above", the share
+    of each kind above 0.8. "cpu" is the processor time of the training so far, in seconds.
     """
     clock, last = time.process_time(), run.epochs_run
     cpu, taken = [], []  # the processor time after every epoch, and the entries
@@ -230,6 +230,7 @@ def snapshot(model: Network, imageset: ImageSet, run: Run) -> dict:
         scores = {kind: found for kind, found in kind_scores(model, imageset, run).items() if len(found)}
         numbers["backgroundness"] = {kind: round(float(np.median(found)), 4) for kind, found in scores.items()}
         numbers["target"] = {kind: round(float((found < 0.5).mean()), 4) for kind, found in scores.items()}
+        numbers["above"] = {kind: round(float((found > 0.8).mean()), 4) for kind, found in scores.items()}
     return numbers
 
 

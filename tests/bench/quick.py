@@ -19,6 +19,7 @@ from bgnb.study.tables import markdown, put_into
 ROOT = Path(__file__).parents[2]
 
 MARGIN = 0.05  # quick matches the protocol if it is not worse than this
+PAIRS = 4  # in each place
 SHARE = 0.2  # of the protocol's processor time, at most
 WORDS = {"quick": "quick, 28 epochs", "protocol": "the protocol, 150 epochs"}
 FILES = {"photographs": ("quick.jsonl", "verdict.jsonl"), "drawn scenes": ("quick_scenes.jsonl",)}
@@ -44,17 +45,12 @@ def trainings(folder: str | Path) -> pd.DataFrame:
                 arm = "quick" if run["preset"] == "quick" else "protocol"
                 rows += snapshots([result]).assign(place=place, arm=arm).to_dict("records")
     frame = pd.DataFrame(rows)
-    if frame.empty:
-        return frame
-    frame = frame[frame["weights"] == "mean"]
-    have = (frame["pictures"] + frame["arm"]).groupby([frame["place"], frame["seed"]]).transform("nunique")
-    frame = frame[have == 2 * frame.groupby("place")["pictures"].transform("nunique")].reset_index(drop=True)
-    if "cpu" not in frame:
-        frame["cpu"] = np.nan
+    frame = frame[frame["weights"] == "mean"].reset_index(drop=True)
     typical = frame.groupby(["arm", "epoch"])["cpu"].mean()
-    known = [typical.get((arm, epoch), np.nan) for arm, epoch in zip(frame["arm"], frame["epoch"], strict=True)]
-    frame["cpu"] = frame["cpu"].fillna(pd.Series(known))
-    return frame
+    known = [typical.get((arm, epoch)) for arm, epoch in zip(frame["arm"], frame["epoch"], strict=True)]
+    frame["cpu"] = frame["cpu"].fillna(pd.Series(known, dtype=float))
+    have = (frame["pictures"] + frame["arm"]).groupby([frame["place"], frame["seed"]]).transform("nunique")
+    return frame[have == 2 * PAIRS].reset_index(drop=True)
 
 
 def proof(frame: pd.DataFrame) -> pd.DataFrame:

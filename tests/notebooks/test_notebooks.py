@@ -70,7 +70,7 @@ def test_short_cells_no_output_and_exercises_with_solutions(notebook):
     for cell in content["cells"]:
         if cell["cell_type"] == "code":
             assert not cell["outputs"] and cell["execution_count"] is None
-            longest = 24 if "parameters" in cell["metadata"].get("tags", []) else 15
+            longest = 22 if "parameters" in cell["metadata"].get("tags", []) else 15
             assert len([line for line in "".join(cell["source"]).splitlines() if line.strip()]) <= longest
     exercises = next(text for text in cells(notebook, "markdown") if text.startswith("## Exercises"))
     solutions = cells(notebook, "markdown", "solution") + cells(notebook, "code", "solution")

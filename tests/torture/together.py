@@ -24,7 +24,7 @@ ORDER = ("run", "sweep", "extract", "training", "sweep", "extract", "rerun")  # 
 def cycle(
     number: int, seed: int, given: Path, folder: Path, references: dict[str, Reference], without: str | None = None
 ) -> tuple[str, list[str]]:
-    """One pair. In half of them, the first stops in a write until the second has ended. Returns what was done, and every fault."""
+    """One pair: what was done, and every fault. In half of the pairs, the first waits in a write until the second has ended."""
     rng = random.Random(f"together {seed} {number}")
     pair, stops = ORDER[number % len(ORDER)], number // len(ORDER) % 2 == 0
     job = "run" if pair == "training" else pair

@@ -99,9 +99,28 @@ def odd_pictures() -> list[Callable]:
 
 def odd_runs(folder: Path) -> list[bgnb.Run]:
     base = bgnb.Run(source=str(folder), size=32, patch=16, epochs=1, images=4)
-    changes = [dict(patch=32), dict(size=64, patch=48), dict(stride=1), dict(stride=16), dict(overlap="add"), dict(method="cam"), dict(lr=1e9)]
-    changes += [dict(batch=2), dict(per_image=1, batch=5), dict(ratio=0.001), dict(ratio=20), dict(precision="bf16"), dict(background_weight=1e6)]
-    changes += [dict(preset=preset) for preset in PRESETS] + [dict(method="cutmix", batch=3), dict(device="odd"), dict(weights="odd")]
+    changes = [
+        dict(patch=32),
+        dict(size=64, patch=48),
+        dict(stride=1),
+        dict(stride=16),
+        dict(overlap="add"),
+        dict(method="cam"),
+        dict(lr=1e9),
+    ]
+    changes += [
+        dict(batch=2),
+        dict(per_image=1, batch=5),
+        dict(ratio=0.001),
+        dict(ratio=20),
+        dict(precision="bf16"),
+        dict(background_weight=1e6),
+    ]
+    changes += [dict(preset=preset) for preset in PRESETS] + [
+        dict(method="cutmix", batch=3),
+        dict(device="odd"),
+        dict(weights="odd"),
+    ]
     return [replace(base, **change) for change in changes]
 
 
@@ -116,7 +135,7 @@ def odd_models() -> list:
 
 def odd_files(folder: Path) -> list:
     (folder / "garbage.safetensors").write_bytes(b"garbage")
-    return ["", "odd", "\0", "a\nb", "x" * 300, str(folder), folder / "garbage.safetensors", folder / "nothing/at/all"]
+    return ["", "odd", "a\nb", "x" * 300, str(folder), folder / "garbage.safetensors", folder / "nothing/at/all"]
 
 
 # ---- Python ----
@@ -129,6 +148,8 @@ PARTS = {  # an argument that consists of others: a message may name those
     "model": ["network", "mode", "weights"],
     "generator": ["seed"],
     "values": ["scores"],
+    "size": ["patch", "images", "length"],
+    "targets": ["masks", "backgrounds"],
 }
 
 
@@ -138,7 +159,8 @@ def base(folder: Path) -> dict:
     maps = torch.rand(4, 32, 32, generator=torch.Generator().manual_seed(0))
     patches = bgnb.sample_patches(whole, 16)
     return {
-        "imageset": whole, "run": bgnb.Run(source=str(folder), size=32, patch=16, epochs=1, images=4), "model": bgnb.build("tiny", 16),
+        "imageset": whole, "run": bgnb.Run(source=str(folder), size=32, patch=16, epochs=1, images=4),
+        "model": bgnb.build("tiny", 16),
         "targets": whole.targets, "backgrounds": whole.backgrounds, "images": whole.targets, "maps": maps, "masks": whole.masks,
         "scores": torch.full((4, 3, 3), 0.5), "values": torch.full((4, 3, 3), 0.5), "patches": patches, "label": patches.label,
         "target_fraction": patches.target_fraction, "ratio": 1.0, "pi": 0.3, "net": "tiny", "patch": 16, "stride": 8, "size": 32,
@@ -173,8 +195,10 @@ def pool(annotation, folder: Path, given: Path) -> list:
         int: WHOLES, float: NUMBERS + WHOLES, str: TEXTS, bool: BOOLS, type(None): [None], torch.Tensor: TENSORS,
         np.ndarray: SEQUENCES, Sequence: SEQUENCES, torch.Generator: [torch.Generator()],
     }  # fmt: skip
-    if origin is Sequence and typing.get_args(annotation)[0] in (torch.Tensor, np.ndarray):
-        return [[], [TENSORS[-1]], TENSORS[:3], [np.zeros((2, 3)), np.zeros(3)]]
+    if origin is Sequence and typing.get_args(annotation)[0] is torch.Tensor:
+        return [[], [TENSORS[-1]], TENSORS[:3]]
+    if origin is Sequence and typing.get_args(annotation)[0] is np.ndarray:
+        return [[], [np.zeros((2, 3)), np.zeros(3)], [np.zeros((2, 3)), np.zeros((1, 1))]]
     if origin in made:
         return made[origin]
     return {
@@ -199,16 +223,19 @@ def call(name: str, function: Callable, arguments: dict, odd: list[str]) -> str:
             result = function(**arguments)
     except FloatingPointError as error:
         return "refused" if "lr" in str(error) else f"{shown}: FloatingPointError: {error}"
-    except ValueError as error:
+    except (ValueError, OSError) as error:  # of OSErrors, those that name the file
         words = str(error)
-        if any(re.search(rf"\b{part}", words) for part in named) or (odd and any(str(arguments[key]) in words or repr(arguments[key]) in words for key in odd)):
+        if any(re.search(rf"\b{part}", words) for part in named) or (
+            odd and any(str(arguments[key]) in words or repr(arguments[key]) in words for key in odd)
+        ):
             return "refused"
         return f"{shown}: names no argument: {type(error).__name__}: {words[:100]}"
     except TimeoutError:
         return f"{shown}: takes more than {SECONDS} s"
     except Exception as error:
         return f"{shown}: {type(error).__name__}: {str(error).splitlines()[0][:100] if str(error) else ''}"
-    if name != "noise_rate" and isinstance(result, float | torch.Tensor | np.ndarray | tuple) and is_nan(result):
+    given = any(is_nan(arguments[key]) for key in odd)  # no number in, no number out
+    if name != "noise_rate" and not given and isinstance(result, float | torch.Tensor | np.ndarray | tuple) and is_nan(result):
         return f"{shown}: returns a number that is none (NaN)"
     return "fine"
 
@@ -227,7 +254,15 @@ def show(value) -> str:
         return f"ImageSet({show(value.targets)}, {show(value.masks)}, {show(value.backgrounds)})"
     if isinstance(value, bgnb.Run):
         default = bgnb.Run(size=32, patch=16, epochs=1)
-        return "Run(" + ", ".join(f"{f.name}={getattr(value, f.name)!r}" for f in fields(value) if getattr(value, f.name) != getattr(default, f.name)) + ")"
+        return (
+            "Run("
+            + ", ".join(
+                f"{f.name}={getattr(value, f.name)!r}"
+                for f in fields(value)
+                if getattr(value, f.name) != getattr(default, f.name)
+            )
+            + ")"
+        )
     return repr(value)[:60]
 
 
@@ -310,7 +345,8 @@ def of_runs(count: int, number: int, folder: Path) -> list[str]:
 
 # ---- the command line ----
 
-WORDS = ["", "odd", "nan", "inf", "-inf", "-1", "0", "1e30", "9" * 20, "1.5", "None", "True", "x" * 300, "a\nb", "猫", "../..", "\udcff", "--"]
+WORDS = ["", "odd", "nan", "inf", "-inf", "-1", "0", "1e30", "9" * 20, "1.5", "None", "True"]
+WORDS += ["x" * 300, "a\nb", "猫", "../..", "\udcff", "--"]
 WORDS += ["nothing.json", "folder", "garbage"]
 
 
@@ -320,9 +356,9 @@ def commands(folder: Path) -> dict[str, list[str]]:
     return {
         "run": ["--source", str(folder), *SMALL, "--epochs", "1", "--json", "run.json"],
         "extract": [*photos, *SMALL, "--epochs", "1", "--out", "cats"],
-        "sweep": [str(folder / "new.yml"), "--out", "grid.jsonl"],  # which holds its results already
+        "sweep": ["longer", "--out", "longer.jsonl"],  # which holds its results already
         "claims": ["--results", "results", "--json", "claims.json"],
-        "beside": ["grid.jsonl", "grid.jsonl"],
+        "beside": ["longer.jsonl", "longer.jsonl"],
         "rerun": ["garbage"],
         "scenes": ["--out", "sheets"],
         "classroom": [str(folder)],
@@ -331,6 +367,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
     }
 
 
+STORED = Path(__file__).parents[2] / "docs/results/longer.jsonl"
 SLOW = {"serve", "live", "scheduler", "ceilings"}  # wait for visitors, for a cluster, or train another network
 
 
@@ -364,16 +401,14 @@ def in_shell(count: int, number: int, folder: Path) -> list[str]:
     (home / "folder").mkdir(parents=True)
     (home / "results").mkdir()
     (home / "garbage").write_bytes(b"\xffgarbage")
-    grid = Path(folder) / "grid.jsonl"
+    os.environ["BGNB_PHOTOS"] = str(folder)
 
     def one(data):
         command = data.draw(st.sampled_from(sorted(every)))
         odd = data.draw(st.lists(st.sampled_from(known[command]), min_size=1, max_size=2, unique=True)) if known[command] else []
         values = {name: data.draw(st.sampled_from(WORDS)) for name in odd}
-        words = [command, *every[command], *(word for name in odd for word in (f"--{name}", values[name]))]
-        if grid.exists():
-            (home / "grid.jsonl").write_bytes(grid.read_bytes())
-        outcomes.append(in_one_line(words, values))
+        (home / "longer.jsonl").write_bytes(STORED.read_bytes())
+        outcomes.append(in_one_line(command, every[command], values))
 
     os.chdir(home)
     try:
@@ -383,11 +418,12 @@ def in_shell(count: int, number: int, folder: Path) -> list[str]:
     return outcomes
 
 
-def in_one_line(words: list[str], values: dict[str, str]) -> str:
-    """Run a command: "fine", "refused", or what is wrong with the way it ended."""
-    shown = " ".join(repr(word)[:40] if word not in words[:1] else word for word in words[:1] + [w for n, v in values.items() for w in (f"--{n}", v)])
+def in_one_line(command: str, good: list[str], values: dict[str, str]) -> str:
+    """Run a command with odd options: "fine", "refused", or what is wrong with the way it ended."""
+    odd = [word for name, value in values.items() for word in (f"--{name}", value)]
+    shown = " ".join([command, *(repr(word)[:40] for word in odd)])
     try:
-        status, said = shell(words)
+        status, said = shell([command, *good, *odd])
     except BaseException as error:
         return f"bgnb {shown}: {type(error).__name__}: {str(error)[:100]}"
     lines = [line for line in said.replace("\r", "\n").splitlines() if line.startswith("bgnb: ")]
@@ -395,8 +431,12 @@ def in_one_line(words: list[str], values: dict[str, str]) -> str:
         return "fine"
     if status != 2:
         return f"bgnb {shown}: status {status}: {said[-100:]}"
-    named = [name for name in values] + [name.replace("-", "_") for name in values] + [value.strip() for value in values.values()]
-    if "╭" in said:  # the parser's own words
+    named = [*values, *(name.replace("-", "_") for name in values)]
+    named += [" ".join(word.split()) for word in (*values.values(), *good)]
+    said = " ".join(said.split())
+    if "" in values.values() and "Unrecognized options:" in said:
+        return "refused"
+    if "For full helptext" in said:  # the parser's own words
         return "refused" if any(name and name in said for name in named) else f"bgnb {shown}: names no option: {said[:200]}"
     if len(lines) != 1:
         return f"bgnb {shown}: {len(lines)} lines instead of one"
