@@ -126,6 +126,8 @@ def pointing(maps: Tensor, masks: Tensor, tolerance: int = 0) -> float:
     If several pixels are highest, each counts in part, so a flat map gets what a blind guess gets.
 
     Args:
+        maps: ``(n, H, W)`` targetness.
+        masks: ``(n, H, W)`` bool.
         tolerance: pixels by which it may miss the target (TorchRay uses 15).
 
     >>> pointing(torch.tensor([[[0.9, 0.1]], [[0.5, 0.5]]]), torch.tensor([[[True, False]], [[True, False]]]))

@@ -61,7 +61,10 @@ def merge_windows(
 
     Args:
         values: ``(n, rows, columns)``, as ``score_windows`` lays them out.
+        patch: side of a window, in pixels.
+        stride: pixels from one window to the next.
         size: side, or (height, width), of the images in pixels.
+        overlap: "average" or "add".
         cell: compute one pixel of every ``cell`` in each direction.
 
     Returns:
@@ -118,8 +121,10 @@ def class_map(model: Network, images: Tensor, precision: str = "fp32", progress:
     clipped: evidence against the target counts as much as evidence for it.
 
     Args:
+        model: a network, trained on whole images.
         images: ``(n, 3, H, W)`` uint8, any H and W.
         precision: "fp32", "bf16" or "auto".
+        progress: show a bar.
 
     >>> from bgnb.networks import build
     >>> model, images = build("tiny", 24, image_level=True).eval(), torch.randint(0, 256, (2, 3, 48, 80), dtype=torch.uint8)

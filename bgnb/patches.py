@@ -45,7 +45,9 @@ class Patches:
     Attributes:
         pixels: ``(n, 3, p, p)`` uint8.
         label: ``(n,)`` int64, what training is told: 1 = from a background image, 0 = from a target image.
-        image, top, left: ``(n,)`` int64, see ``Crops``.
+        image: ``(n,)`` int64, see ``Crops``.
+        top: ``(n,)`` int64, of the corner.
+        left: ``(n,)`` int64, of the corner.
         target_fraction: ``(n,)`` float32 share of target pixels, 0 in background images; None without masks.
         min_fraction: the share from which a patch counts as showing the target.
     """

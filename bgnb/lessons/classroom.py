@@ -41,6 +41,8 @@ def write_copies(notebooks: str | Path, out: str | Path, live: bool = False) -> 
     """Student copies of all lessons in a folder. InputError if it holds none.
 
     Args:
+        notebooks: folder of the lessons.
+        out: folder for the copies.
         live: for Voila: nothing to write in, and links to the contents and to the lesson's page.
     """
     lessons = sorted(Path(notebooks).glob("[0-9][0-9]_*.ipynb"))
@@ -68,6 +70,7 @@ def write_pages(notebooks: str | Path, pages: str | Path | None, out: str | Path
     """The pages for a class: no solutions, a link to run each lesson with other values, and contents that lead to all.
 
     Args:
+        notebooks: folder of the lessons.
         pages: folder that ``bgnb pages`` wrote; None: there are only the contents, and every lesson is run by a kernel.
         out: folder for them; it also holds the copies for Voila.
 
@@ -105,6 +108,10 @@ def voila_command(
     """The command that starts Voila: with a token, nothing from other servers, kernels that end when idle, some lessons ready.
 
     Args:
+        folder: what ``write_copies`` wrote.
+        port: of the server.
+        token: what visitors must give to come in.
+        ip: address to listen at; "0.0.0.0": every one that this machine has.
         preheat: numbers of the lessons to keep executed for the next visitor: ["01", "03"]. Each costs a kernel.
         visitors: how many may run a lesson at a time; None: see ``room``.
     """

@@ -109,7 +109,9 @@ def described(source: str, drawn: dict[str, str], seen: frozenset[str] = frozens
     """What the pictures of a cell show: the first sentences of the docstrings of the ``draw_*`` functions that it calls.
 
     Args:
+        source: of the cell.
         drawn: name -> source, of what the lesson defines itself: its functions, and the figures that it keeps for later.
+        seen: names in ``drawn`` that were followed already.
     """
     found = []
     for name in dict.fromkeys(re.findall(r"\w+", source)):
@@ -162,7 +164,8 @@ def lesson_page(executed: dict, name: str, before=None, after=None, stamp: str =
     Args:
         executed: the notebook, as JSON.
         name: of its file.
-        before, after: (address, words) of the pages before and after it, or None.
+        before: (address, words) of the page before it, or None.
+        after: the same for the page after it.
         stamp: written into the page, to know it again; see ``page_key``.
         runs: how long the notebook takes to run: "21 s".
 
@@ -256,6 +259,7 @@ def pages(
         only: numbers of the lessons to build, and "docs" for the reference: ["03", "docs"]; none: all. The contents list every
             page that is there.
         fast: run the lessons with ``fast = True``.
+        progress: show a bar.
 
     Raises:
         InputError: no lesson, a lesson that fails, a page that is too large, or a file in ``out`` that is not ours.
@@ -330,6 +334,8 @@ def contents(out: Path, lessons: list[Path], live: str = "") -> str:
     """The page that lists all pages in ``out``, each with its question, a picture and the time it takes.
 
     Args:
+        out: folder of the pages.
+        lessons: the notebooks, in order.
         live: address of the folder in which lessons run: a lesson without a page leads there. "": it is left out.
     """
     found, measured = [], bool(lessons and running_times(lessons[0].parent))

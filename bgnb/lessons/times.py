@@ -45,6 +45,7 @@ def times(notebooks: str | Path, once: bool = False) -> pd.DataFrame:
     """How long each lesson of a folder takes, in seconds: "" (its name), "first time", "second time".
 
     Args:
+        notebooks: the folder.
         once: run them only once. Otherwise ``bgnb run`` is measured, too.
 
     Raises:

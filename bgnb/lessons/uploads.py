@@ -28,6 +28,9 @@ def folders(source: str, target: str, scene: str, images: int, seed: int, into: 
             if they were photos, without masks.
         target: a folder in ``targets``; "" = all.
         scene: a folder in ``backgrounds``; "" = all.
+        images: number of drawn pictures of each sort.
+        seed: decides the drawn pictures.
+        into: folder for the drawn pictures.
     """
     if source != "scenes":
         return Path(source) / "targets" / target, Path(source) / "backgrounds" / scene
@@ -75,7 +78,8 @@ class Upload(ipywidgets.VBox):
     """Two buttons to choose photos and one to begin; then cut-outs and a link to save them.
 
     Attributes:
-        targets, backgrounds: ipywidgets.FileUpload.
+        targets: ipywidgets.FileUpload for the photos with the target.
+        backgrounds: ipywidgets.FileUpload for the photos without it.
         begin: the button.
         message: what is going on, or what went wrong.
         picture: the cut-outs.

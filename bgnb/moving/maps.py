@@ -140,7 +140,8 @@ def move_heat(
 
     Args:
         values: ``(rows, columns)`` or ``(seeds, rows, columns)``.
-        rows, columns: what stands beside and above the cells.
+        rows: what stands beside the cells.
+        columns: what stands above the cells.
         photos: ``(n, 3, H, W)`` uint8.
         maps: (row, column) by name -> ``(n, H, W)`` targetness.
         thresholds: (row, column) by name -> the map threshold of that cell.
@@ -226,7 +227,8 @@ def move_explorer(
         scores: ``(n, rows, columns)`` backgroundness of their windows.
         model: its features say what is alike: the mean over places, compared by cosine distance.
         background: ``(m, 3, p, p)`` uint8 patches of background images.
-        patch, stride: of the windows, in pixels.
+        patch: side of a window, in pixels.
+        stride: pixels from one window to the next.
         near: how many of the most similar patches are shown.
         most: bytes for the windows; the last photos are left out if they take more.
 

@@ -67,7 +67,8 @@ def move_histograms(
     Args:
         scores: (patch, ratio) -> kind -> ``(n,)`` backgroundness. Every patch size needs every ratio.
         pis: patch -> share of P among the patches of target images.
-        ratio, patch: the network to begin with; None: the highest ratio, the first patch.
+        ratio: of the network to begin with; None: the highest.
+        patch: of the network to begin with; None: the first.
         title: of the still picture.
 
     Returns:

@@ -62,6 +62,7 @@ def extract(
         run: parameters. Its pictures and ``per_image`` are replaced: few photos give more patches each.
         threshold: map threshold in (0, 1]; None: chosen without masks, see ``threshold_without_masks``.
         skip_bad: go on without photos that cannot be read.
+        progress: show a bar.
 
     Returns:
         What ``extract.json`` holds: the run, the threshold and where it came from, the share of each photo that was cut out.

@@ -97,8 +97,13 @@ def panels(
     Axes, colour bars and tables count from 0 to 1; a share that a sentence or a photo names is in percent.
 
     Args:
+        rows: of panels.
+        columns: of panels.
+        width: of the figure, in inches.
+        height: of the figure, in inches.
         tall: height / width of the photos in the panels; the figure is then as high as they need, and ``height`` is for words.
         beside: inches left or right of the photos, for words or a colour bar.
+        **options: of matplotlib's ``Figure.subplots``.
 
     >>> figure, axes = panels(2, 3)
     >>> axes.shape

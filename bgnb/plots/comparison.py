@@ -26,8 +26,12 @@ def draw_changes(photo: Tensor, background: Tensor, images: Tensor, model: Netwo
     """What a network gets to see of one photo: patches, the whole, HaS, CutMix, and behind a layer with ADL.
 
     Args:
-        photo, background: ``(3, H, W)`` uint8, a target and a background image. images: ``(N, 3, H, W)``, for the mean colour.
+        photo: ``(3, H, W)`` uint8, a target image.
+        background: ``(3, H, W)`` uint8, a background image.
+        images: ``(N, 3, H, W)`` uint8, for the mean colour.
         model: trained on whole images; its last features show what ADL hides.
+        patch: side of the patches, in pixels.
+        seed: decides everything random.
 
     Returns:
         A Figure; ``.numbers`` holds the soft label of the CutMix picture, "mixed", the share that HaS hides, "hidden",
@@ -108,10 +112,13 @@ def draw_methods(
     It is put together as a single picture, so that a slider answers at once.
 
     Args:
-        photos: ``(N, 3, H, W)`` uint8. maps: method -> ``(N, H, W)`` targetness. masks: ``(N, H, W)`` bool: white outline.
+        photos: ``(N, 3, H, W)`` uint8.
+        maps: method -> ``(N, H, W)`` targetness.
         threshold: map threshold, one for all methods, or one for each.
+        masks: ``(N, H, W)`` bool: white outline.
         with_boxes: boxes around the largest region and the mask instead of their outlines.
-        first, n: which photos.
+        first: number of the first photo.
+        n: how many photos.
 
     Returns:
         A Figure; ``.numbers`` holds method -> the IoU of every photo shown (of boxes, if boxes are shown), with masks only.
@@ -163,7 +170,9 @@ def draw_inside(maps: Mapping[str, Tensor], masks: Tensor, steps: int = 50) -> F
     A map that likes one part only falls steeply; one that likes the whole animal stays high.
 
     Args:
-        maps: method -> ``(n, H, W)`` targetness. masks: ``(n, H, W)`` bool.
+        maps: method -> ``(n, H, W)`` targetness.
+        masks: ``(n, H, W)`` bool.
+        steps: points of a line.
 
     Returns:
         A Figure; ``.numbers`` holds method -> the share of the target that reaches half of the highest value, mean over images.

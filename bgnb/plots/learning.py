@@ -51,7 +51,8 @@ def draw_memory(frame: pd.DataFrame, pairs: Sequence[str], titles: Sequence[str]
 
     Args:
         frame: as for ``draw_learning``, of one method, with the columns "P" and "F".
-        pairs: which pairs, from left to right. titles: what to write over their columns; nothing: their names.
+        pairs: which pairs, from left to right.
+        titles: what to write over their columns; nothing: their names.
 
     Returns:
         A Figure; ``.numbers``: pair -> "held_out", "P" and "F" -> value of the line at its end.

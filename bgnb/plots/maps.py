@@ -39,7 +39,10 @@ def draw_map(photo: Tensor, map: Tensor, threshold: float, mask: Tensor | None =
     """Photo | targetness | opacity (paper, Fig. 5) | the outline of targetness >= map threshold.
 
     Args:
-        photo: ``(3, H, W)`` uint8. map: ``(H, W)`` targetness. threshold: map threshold. mask: white outline, if known.
+        photo: ``(3, H, W)`` uint8.
+        map: ``(H, W)`` targetness.
+        threshold: map threshold.
+        mask: ``(H, W)`` bool, white outline, if known.
         title: above everything.
 
     Returns:
@@ -125,10 +128,13 @@ def draw_gallery(
     """A column for each of the first ``n`` photos: photo, targetness, cut-out.
 
     Args:
-        images: ``(N, 3, H, W)`` uint8. maps: ``(N, H, W)`` targetness in [0, 1].
+        images: ``(N, 3, H, W)`` uint8.
+        maps: ``(N, H, W)`` targetness in [0, 1].
         threshold: map threshold: the cut-out is what lies above it; None: opacity = targetness.
         masks: ``(N, H, W)`` bool or None: dashed outline, and each IoU if there is a threshold.
-        title: above everything. found: the IoU from which an image counts as found; the others are marked as missed.
+        n: how many photos.
+        title: above everything.
+        found: the IoU from which an image counts as found; the others are marked as missed.
 
     Returns:
         A Figure; ``.numbers`` holds "ious" of the photos shown, if there are masks and a threshold.
@@ -162,7 +168,10 @@ def draw_cut_outs(photos: Sequence[np.ndarray], maps: Sequence[np.ndarray], thre
     """Photos of any size, above their cut-outs at the map threshold, and the histogram of targetness that it parts.
 
     Args:
-        photos: ``(h, w, 3)`` uint8 each. maps: ``(h, w)`` targetness each. threshold: map threshold. n: how many to show.
+        photos: ``(h, w, 3)`` uint8 each.
+        maps: ``(h, w)`` targetness each.
+        threshold: map threshold.
+        n: how many to show.
 
     Returns:
         A Figure; ``.numbers``: "share", the mean share of a photo that is cut out, over all photos.

@@ -18,7 +18,10 @@ def draw_patches(imageset: ImageSet, patches: Patches, n: int = 4, first: int = 
     """Target images (above) and background images (below) with the frames of their patches, coloured by kind.
 
     Args:
-        imageset: where the patches were cut. n: photos in a row. first: number of the first photo.
+        imageset: where the patches were cut.
+        patches: the patches.
+        n: photos in a row.
+        first: number of the first photo.
 
     Returns:
         A Figure; ``.numbers`` holds how many patches of each kind there are, and "noise", the label-noise rate.

@@ -29,8 +29,10 @@ def draw_medians(history, kind: np.ndarray, bayes: float | None = None, at: int 
     """Median backgroundness of each kind, epoch by epoch.
 
     Args:
-        history: ``(epochs, n)`` backgroundness of the same n patches after every epoch. kind: ``(n,)`` their kinds.
-        bayes: dashed line, what the best classifier gives F and N. at: an epoch to mark.
+        history: ``(epochs, n)`` backgroundness of the same n patches after every epoch.
+        kind: ``(n,)`` their kinds.
+        bayes: dashed line, what the best classifier gives F and N.
+        at: an epoch to mark.
     """
     figure, axes = panels(height=4)
     ax, history = axes[0, 0], array(history)
@@ -60,8 +62,12 @@ def draw_scores(
     """Relative frequency of backgroundness by kind, a panel each (paper, Fig. 4), with the median and r / (r + 1 - pi).
 
     Args:
-        scores: kind -> ``(n,)`` backgroundness. bayes: dashed line in the panels of F and N.
-        predicted: kind -> backgroundness that was expected: a black outline over the bars. words: what to call it.
+        scores: kind -> ``(n,)`` backgroundness.
+        bayes: dashed line in the panels of F and N.
+        title: above everything.
+        bins: number of bars in a panel.
+        predicted: kind -> backgroundness that was expected: a black outline over the bars.
+        words: what to call it.
 
     Returns:
         A Figure; ``.numbers`` holds each kind's median.

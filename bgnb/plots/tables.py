@@ -28,7 +28,12 @@ def draw_heat(
     """A heat map with its numbers: large the mean over seeds, small, if there are several, from the lowest to the highest.
 
     Args:
-        values: ``(rows, columns)`` or ``(seeds, rows, columns)``. chosen: a cell to frame.
+        values: ``(rows, columns)`` or ``(seeds, rows, columns)``.
+        rows: what stands beside the cells.
+        columns: what stands below the cells.
+        names: of the rows and of the columns.
+        chosen: a cell to frame.
+        title: what the numbers are.
 
     Returns:
         A Figure; ``.numbers``: "best" (row, column) by name, and "chosen", the mean of that cell.
@@ -83,8 +88,14 @@ def draw_choice(
     """The heat map of ``draw_heat`` with a cell framed, and beside it some photos above the maps that this cell gives.
 
     Args:
-        values, rows, columns, chosen: as for ``draw_heat``.
-        images: ``(n, 3, H, W)`` uint8, n = 3 fit well. maps: ``(n, H, W)`` targetness. masks: ``(n, H, W)``.
+        values: as for ``draw_heat``.
+        rows: as for ``draw_heat``.
+        columns: as for ``draw_heat``.
+        chosen: the cell to frame.
+        images: ``(n, 3, H, W)`` uint8, n = 3 fit well.
+        maps: ``(n, H, W)`` targetness.
+        masks: ``(n, H, W)`` bool, if known.
+        threshold: map threshold.
 
     Returns:
         A Figure; ``.numbers`` as for ``draw_heat``, and "ious" of the shown maps at the threshold.
@@ -111,6 +122,7 @@ def draw_intervals(
 
     Args:
         values: name -> (value, low, high); methods have colours and markers of their own.
+        xlabel: what the values are.
         others: name -> value, without an interval: baselines and ceilings.
 
     Returns:

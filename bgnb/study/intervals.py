@@ -30,6 +30,8 @@ def bootstrap_over_seeds(
     Args:
         values: ``(seeds, images)``; or one such array for each pair, of any shapes: each pair is drawn separately, and the
             mean is over pairs.
+        confidence: of the interval.
+        draws: how often seeds and images are drawn again.
 
     >>> low, high = bootstrap_over_seeds(np.tile([0, 1], (3, 50)))
     >>> 0.4 < low < 0.46 and 0.54 < high < 0.6

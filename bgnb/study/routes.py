@@ -72,6 +72,7 @@ def routes(
         run: parameters. Its ratio and its seed are replaced.
         ratios: the values of k.
         seeds: number of networks of each sort, from ``run.seed`` on.
+        progress: show a bar.
 
     Returns:
         One row for each: "route", "k", "seed", median backgroundness "P", "F", "N", "ranking", "loc_acc", "interval".

@@ -185,9 +185,12 @@ def sweep(
     lacks something that the grid asks for is measured again.
 
     Args:
-        grid, scale, photographs, seeds: see ``read_grid``.
+        grid: see ``read_grid``.
         out: file that collects the results.
         jobs: runs at a time, each on its share of the cores, or of OMP_NUM_THREADS.
+        scale: see ``read_grid``.
+        photographs: see ``read_grid``.
+        seeds: see ``read_grid``.
         have: files with other results. Runs in them are not measured again; the files stay as they are.
         scheduler: address of a Dask scheduler, or "local", see ``on_cluster``. Behind an address, every run has as many threads
             as OMP_NUM_THREADS says here, or one; so no number depends on which machine computes it.

@@ -24,6 +24,7 @@ def webp(picture: bytes, width: int | None = None) -> bytes:
     """A PNG, JPEG or WebP as WebP: without loss if that takes fewer bytes, which it does for most diagrams.
 
     Args:
+        picture: the bytes of its file.
         width: of the result, in pixels, if the picture is wider. None: as it is.
 
     >>> file = io.BytesIO()
