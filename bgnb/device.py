@@ -58,9 +58,9 @@ def compute_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
 def bf16_instructions(device: torch.device) -> str:
     """The instructions that make bfloat16 faster than float32 on this device: "AMX", say; "" if it has none.
 
-    There are three kinds of x86 processors: with AMX, with AVX512_BF16 only, and with neither. torch computes in bfloat16 on
-    all that have AVX-512, but without such instructions it takes twice as long as in float32. ONEDNN_MAX_CPU_ISA, which
-    makes a newer processor behave like an older one, is obeyed.
+    There are four kinds of x86 processors: with AMX; with AVX512_BF16 only; with AVX-512 but neither; and without AVX-512. torch
+    computes in bfloat16 on all of them, but on the last two it takes twice as long as in float32, or longer.
+    ONEDNN_MAX_CPU_ISA, which makes a newer processor behave like an older one, is obeyed.
     """
     if device.type == "cuda":
         return "tensor cores" if torch.cuda.is_bf16_supported(including_emulation=False) else ""
@@ -71,6 +71,18 @@ def bf16_instructions(device: torch.device) -> str:
         return "ARM's bf16" if "bf16" in flags and torch.backends.mkldnn.is_available() else ""
     found = {"AMX": torch.cpu._is_amx_tile_supported(), "AVX512_BF16": torch.cpu._is_avx512_bf16_supported()}
     return next((name for name, there in found.items() if there and torch.backends.mkldnn.is_available()), "")
+
+
+def processor() -> str:
+    """The CPU's name, and the instructions that its speed depends on most: "Intel(R) Xeon(R), AMX", say.
+
+    >>> processor().count(", ")
+    1
+    """
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    name = next(named, platform.processor() or platform.machine()).replace(",", "")
+    return f"{name}, {bf16_instructions(torch.device('cpu')) or torch.backends.cpu.get_cpu_capability()}"
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

@@ -58,7 +58,7 @@ def test_run_writes_the_json_of_the_contract_and_nothing_else(photos, tmp_path):
     result = bgnb("run", "--source", photos, "--target", "cat", "--scene", "forest", *TINY, "--json", out, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     numbers = json.loads(out.read_text())
-    assert {"run", "loc_acc", "threshold", "pxap", "seconds", "device", "versions"} <= numbers.keys()
+    assert {"run", "loc_acc", "threshold", "pxap", "seconds", "device", "processor", "precision", "versions"} <= numbers.keys()
     assert (numbers["run"]["patch"], numbers["run"]["source"], numbers["images"]["targets"]) == (16, str(photos), 6)
     assert 0 <= numbers["loc_acc"] <= 1
     assert [p.name for p in out.parent.iterdir()] == ["result.json"]

@@ -16,7 +16,7 @@ from torch.nn.functional import avg_pool2d
 
 from bgnb.boxes import digits, evaluate, held_out
 from bgnb.data import ImageSet, load
-from bgnb.device import compute_dtype, describe, pick_device
+from bgnb.device import compute_dtype, describe, pick_device, processor
 from bgnb.files import InputError, atomic_write, cache_folder, key, whole
 from bgnb.maps import localise
 from bgnb.metrics import LocAcc, best_accuracy, loc_acc, mask_ious, pxap, without_masks
@@ -172,6 +172,7 @@ def measure(
             numbers["held_out_photos"] = readings(references.held_out_photos(imageset, run), masks)
     lap("measure")
     numbers |= {"seconds": seconds, "device": describe(device), "versions": versions()}
+    numbers["processor"] = processor()
     numbers["precision"] = str(compute_dtype(device, run.precision)).removeprefix("torch.")
     for file in (kept, kept.with_suffix(".part")) if kept else ():
         file.unlink(missing_ok=True)

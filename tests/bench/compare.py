@@ -7,7 +7,6 @@ it can, that is asserted before it is timed. Ratios are of one process on an oth
 import argparse
 import functools
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import bgnb
-from bgnb.device import autocast, compute_dtype, keep_memory
+from bgnb.device import autocast, compute_dtype, keep_memory, processor
 from bgnb.metrics import THRESHOLDS, mask_ious
 from bgnb.networks import Network
 from bgnb.patches import crop, draw_crops, pool, pool_index
@@ -331,12 +330,12 @@ def precision() -> list[list[str]]:
     rows = []
     train = "bgnb.fit(compare.pictures(60), bgnb.Run(epochs=1, device='cpu', precision={!r}), progress=False)"
     slide = "bgnb.score_windows(bgnb.build('tiny', 48).eval(), compare.pictures(60).targets, 48, 8, precision={!r})"
-    for processor, limit in (("this processor", {}), ("without bf16 instructions", {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"})):
+    for here, limit in (("this processor", {}), ("without bf16 instructions", {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"})):
         for what, work in (("an epoch of `tiny`", train), ("its maps", slide)):
             code = "bgnb.keep_memory(); (taken,) = compare.times(lambda: {}, rounds=5)"
             auto, *both = (elsewhere(code.format(work.format(p)), **limit) for p in ("auto", "fp32", "bf16"))
             faster = "fp32" if both[0] <= both[1] else "bf16"
-            rows.append(against(f"{what}, auto, {processor}", f"{faster}, the faster of both", 0.95, auto, min(both)))
+            rows.append(against(f"{what}, auto, {here}", f"{faster}, the faster of both", 0.95, auto, min(both)))
     return rows
 
 
@@ -348,7 +347,7 @@ def table(rows: list[list[str]]) -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "monai", "kornia", "torchmetrics", "numpy"))
     head = ["what", "against", "ours", "theirs", "ratio", "at least"]
     lines = [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
-    where = f"{torch.get_num_threads()} of {os.cpu_count()} cores, {str(BF16).removeprefix('torch.')}, {platform.machine()}"
+    where = f"{torch.get_num_threads()} of {os.cpu_count()} cores, {str(BF16).removeprefix('torch.')}, {processor()}"
     return "\n".join([*lines, "", f"Measured on {where}; {versions}."])
 
 

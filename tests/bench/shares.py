@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import bgnb
-from bgnb.device import autocast, describe, keep_memory
+from bgnb.device import autocast, compute_dtype, keep_memory, processor
 from bgnb.study.tables import markdown, put_into
 
 CPU = torch.device("cpu")
@@ -134,8 +134,11 @@ def main() -> None:
     into = options.parse_args().into
     keep_memory()
     torch.set_num_threads(1)
-    parts = [text for dtype in (torch.bfloat16, torch.float32) for text in tables(dtype)]
-    parts.append(f"The percentages of the convolutions are shares of the matrix product's rate. Measured on {describe(CPU)}.")
+    dtypes = {compute_dtype(CPU), torch.float32}  # bfloat16 only where the processor gains from it
+    parts = [text for dtype in sorted(dtypes, key=str) for text in tables(dtype)]
+    parts.append(
+        f"The percentages of the convolutions are shares of the matrix product's rate. Measured on one thread of {processor()}."
+    )
     text = "\n\n".join(parts)
     if into:
         put_into(into, "shares", text)

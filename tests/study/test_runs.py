@@ -22,7 +22,7 @@ def test_measure_gives_the_contracts_numbers_and_the_second_time_the_same(photos
     run = Run(source=str(photos), **SMALL)
     first = measure(run, baselines=True, progress=False)
     numbers = json.loads(json.dumps(first.numbers))
-    assert {"run", "loc_acc", "threshold", "pxap", "seconds", "device", "versions"} <= numbers.keys()
+    assert {"run", "loc_acc", "threshold", "pxap", "seconds", "device", "processor", "precision", "versions"} <= numbers.keys()
     assert Run(**numbers["run"]) == run.resolved()
     assert numbers["images"] == {"targets": 4, "backgrounds": 5}
     assert {"python", "torch", "bgnb"} <= numbers["versions"].keys() and numbers["device"].startswith("cpu")

@@ -24,6 +24,7 @@ import together
 import values
 from size import size
 
+from bgnb.device import processor
 from bgnb.study.tables import markdown, put_into
 
 WORKERS = 2
@@ -134,18 +135,11 @@ def main() -> int:
             rows += accidents(parts, options.seed, folder / "commands", not options.untimed)
         if "size" in parts:
             rows += size(parts["size"], options.seed)
-    text = f"{markdown(pd.DataFrame(rows))}\n\nMeasured on {processor()}; seed {options.seed}."
+    text = f"{markdown(pd.DataFrame(rows))}\n\nMeasured on {processor()}, {os.cpu_count()} cores; seed {options.seed}."
     print(text)
     if options.into:
         put_into(options.into, "torture", text)
     return int(any(line["passed"] < line["tried"] for line in rows))
-
-
-def processor() -> str:
-    """The processor's name and the number of cores."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "an unnamed processor")
-    return f"{name}, {os.cpu_count()} cores"
 
 
 if __name__ == "__main__":
