@@ -32,9 +32,10 @@ def evaluate(maps: Tensor, masks: Tensor, everything: bool = False) -> tuple[Loc
         everything: also "metrics", see ``all_metrics``. This takes longer.
     """
     check_maps(maps, masks)
-    on, off = pixel_counts(maps, masks, torch.arange(STEPS) / STEPS)
+    on, off = pixel_counts(maps, masks, (torch.arange(STEPS) / STEPS).tolist())
     ious = ious_of_counts(on, off, masks)
     accuracy, by_box = best_accuracy(ious[:, TEN]), best_accuracy(box_ious(maps, masks))
+    pxap = average_precision(on, off, int(masks.sum()))
     numbers = {
         "loc_acc": accuracy.value,
         "threshold": accuracy.threshold,
@@ -43,10 +44,10 @@ def evaluate(maps: Tensor, masks: Tensor, everything: bool = False) -> tuple[Loc
         "hits": digits(accuracy.hits),
         "loc_acc_box": by_box.value,
         "threshold_box": by_box.threshold,
-        "pxap": average_precision(on, off, int(masks.sum())),
+        "pxap": pxap,
     }
     if everything:
-        numbers["metrics"] = mask_metrics(ious, numbers["pxap"]) | {
+        numbers["metrics"] = mask_metrics(ious, pxap) | {
             "loc_acc_box": {str(level): (by_box.ious >= level).double().mean(0).max().item() for level in LEVELS},
             "max_box_acc_v2": max_box_acc_v2(maps, masks),
             "pointing": pointing(maps, masks),
@@ -168,9 +169,9 @@ def boxes(regions: np.ndarray) -> np.ndarray:
     """
     ends = []
     for axis in (2, 1):
-        seen = regions.any(axis)
+        seen = np.any(regions, axis)
         ends += [seen.argmax(1), seen.shape[1] - seen[:, ::-1].argmax(1)]
-    return np.stack(ends, 1) * regions.any((1, 2))[:, None]
+    return np.stack(ends, 1) * np.any(regions, (1, 2))[:, None]
 
 
 def box_iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -227,7 +228,7 @@ def max_box_acc_v2(maps: Tensor, masks: Tensor, steps: int = 25, levels: Sequenc
     >>> max_box_acc_v2(maps, maps > 0.5)
     1.0
     """
-    ious = best_box_ious(maps, masks, np.arange(1, steps) / steps, min(levels))
+    ious = best_box_ious(maps, masks, (np.arange(1, steps) / steps).tolist(), min(levels))
     return float(np.mean([(ious >= level).double().mean(0).max().item() for level in levels]))
 
 

@@ -100,15 +100,15 @@ def evaluating(model: nn.Module | Callable) -> Iterator[None]:
     >>> model.training
     True
     """
-    was_training = isinstance(model, nn.Module) and model.training
-    if was_training:
-        model.eval()
+    training = model if isinstance(model, nn.Module) and model.training else None
+    if training is not None:
+        training.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        if was_training:
-            model.train()
+        if training is not None:
+            training.train()
 
 
 def keep_memory() -> bool:
@@ -122,7 +122,7 @@ def keep_memory() -> bool:
     True
     """
     try:
-        if not os.confstr("CS_GNU_LIBC_VERSION").startswith("glibc"):
+        if not (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc"):
             return False
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, ValueError):  # Windows, macOS, musl
@@ -142,7 +142,8 @@ def graphed(update: Callable[[Tensor, Tensor], Tensor], capture: Callable | None
     [1.0, 2.0, 3.0, 4.0, 5.0]
     """
     capture = capture or capture_on_gpu
-    seen, graphs = Counter(), {}
+    seen: Counter[torch.Size] = Counter()
+    graphs: dict[torch.Size, tuple[tuple[Tensor, Tensor], Callable[[], Tensor]]] = {}
 
     def step(pixels: Tensor, label: Tensor) -> Tensor:
         shape = pixels.shape

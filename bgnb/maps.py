@@ -1,6 +1,6 @@
 """Maps of the target: targetness from window scores (paper, Sec. 3.2 and Eq. 1), or class activation maps (Zhou et al., 2016)."""
 
-from numbers import Integral
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -20,11 +20,13 @@ FLAT = 1e-5  # a map whose values differ by less than this (rounding) shows noth
 def localise(model: Network, images: Tensor, run: Run, progress: bool = False) -> Tensor:
     """Targetness ``(n, H, W)`` of images ``(n, 3, H, W)``: ``score_windows`` and ``targetness`` as ``run`` says, or the CAM."""
     images, run = images.to(next(model.parameters()).device), run.resolved()
+    height, width = images.shape[2:]
+    size = height, width
     if run.image_level:
-        maps, size = class_map(model, images, run.precision, progress), tuple(images.shape[2:])
+        maps = class_map(model, images, run.precision, progress)
         return min_max(upsample(maps, size) if model.padding else upsample_unpadded(maps, size, model.step, model.field))
     scores = score_windows(model, images, run.patch, run.stride, precision=run.precision, progress=progress)
-    return targetness(scores, run.patch, run.stride, tuple(images.shape[2:]), run.overlap)
+    return targetness(scores, run.patch, run.stride, size, run.overlap)
 
 
 def targetness(scores: Tensor, patch: int, stride: int, size: int | tuple[int, int], overlap: str = "average") -> Tensor:
@@ -74,7 +76,7 @@ def merge_windows(
     shaped("values", values, "n rows columns")
     whole("cell", cell, 1, 10**6)
     covers = []
-    for length, count in zip((size, size) if isinstance(size, Integral) else size, values.shape[1:], strict=True):
+    for length, count in zip(size if isinstance(size, Sequence) else (size, size), values.shape[1:], strict=True):
         check_patch(patch, length, length)
         begin = torch.tensor(starts(length, patch, stride), device=values.device)
         if len(begin) != count:
@@ -93,7 +95,7 @@ def cell_side(patch: int, stride: int, size: int | tuple[int, int]) -> int:
     >>> cell_side(48, 8, 256), cell_side(50, 8, 256)
     (8, 1)
     """
-    sides = (size, size) if isinstance(size, Integral) else size
+    sides = size if isinstance(size, Sequence) else (size, size)
     return stride if all(length % stride == 0 for length in (patch, *sides)) else 1
 
 

@@ -107,15 +107,16 @@ class ADL(CAM):
         return features * torch.where(hide, keep.to(features.dtype), torch.sigmoid(attention))
 
 
-def adl_places(trunk: nn.Sequential, placement: str) -> list[nn.Module]:
+def adl_places(trunk: nn.Module, placement: str) -> list[nn.Module]:
     """The three modules after which ADL sits, see ``ADL``."""
     if placement not in ("paper", "reference"):
         raise InputError(f"placement {placement!r}: choose paper or reference")
-    groups = [layer for layer in trunk if isinstance(layer, nn.Sequential)]
+    layers = [*trunk.children()]
+    groups = [layer for layer in layers if isinstance(layer, nn.Sequential)]
     if groups:  # ResNet50
         return [groups[-2][0], groups[-1][0], groups[-1][-1]]
-    third, fourth = [i for i, layer in enumerate(trunk) if isinstance(layer, nn.MaxPool2d)][-2:]
-    return [trunk[third], trunk[fourth if placement == "paper" else fourth - 1], trunk[-1]]
+    third, fourth = [i for i, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d)][-2:]
+    return [layers[third], layers[fourth if placement == "paper" else fourth - 1], layers[-1]]
 
 
 @dataclass
@@ -130,14 +131,15 @@ class HaS(CAM):
 
     cells: tuple[int, ...] = (0, 16, 32, 44, 56)
     hidden: float = 0.5
-    mean: Tensor | None = field(default=None, repr=False)
+    mean: Tensor = field(init=False, repr=False, compare=False)
 
     def start(self, model: Network, images: Iterable[Tensor], generator: torch.Generator) -> list:
         self.mean = torch.stack([image.float().mean((0, 1)) for image in images]).mean(0).round().to(torch.uint8)
         return []
 
     def batch(self, pixels: Tensor, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        hide = self.mask(len(pixels), *pixels.shape[2:], generator).to(pixels.device, non_blocking=True)
+        height, width = pixels.shape[2:]
+        hide = self.mask(len(pixels), height, width, generator).to(pixels.device, non_blocking=True)
         return torch.where(hide[:, None], self.mean.view(1, 3, 1, 1), pixels), label
 
     def mask(self, n: int, height: int, width: int, generator: torch.Generator) -> Tensor:
@@ -166,23 +168,24 @@ class CutMix(CAM):
     probability: float = 1.0
 
     def batch(self, pixels: Tensor, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        rng = np.random.default_rng(torch.randint(2**62, (1,), generator=generator).item())
+        rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
         other = torch.randperm(len(pixels), generator=generator).to(pixels.device, non_blocking=True)
         if rng.random() >= self.probability:
             return pixels, label
-        top, bottom, left, right = mix_box(*pixels.shape[2:], rng.beta(self.beta, self.beta), rng)
+        height, width = pixels.shape[2:]
+        top, bottom, left, right = mix_box(height, width, rng.beta(self.beta, self.beta), rng)
         mixed = pixels.clone()
         mixed[:, :, top:bottom, left:right] = pixels[other, :, top:bottom, left:right]
-        share = (bottom - top) * (right - left) / (pixels.shape[2] * pixels.shape[3])
+        share = (bottom - top) * (right - left) / (height * width)
         return mixed, (1 - share) * label + share * label[other]
 
 
 def mix_box(height: int, width: int, keep: float, rng: np.random.Generator) -> tuple[int, int, int, int]:
     """Top, bottom, left, right of a box of share 1 - keep, in the picture's shape, at a random place, clipped at the borders."""
-    centre = rng.integers(height), rng.integers(width)
+    centre = int(rng.integers(height)), int(rng.integers(width))
     sides = [int(length * np.sqrt(1 - keep)) for length in (height, width)]
     ends = [(max(0, c - s // 2), min(length, c + s // 2)) for c, s, length in zip(centre, sides, (height, width), strict=True)]
-    return *(int(e) for e in ends[0]), *(int(e) for e in ends[1])
+    return *ends[0], *ends[1]
 
 
 CLASSES = {"background": Method, "cam": CAM, "adl": ADL, "has": HaS, "cutmix": CutMix, "cam_unpadded": CAM}

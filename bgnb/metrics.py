@@ -155,7 +155,7 @@ def threshold_without_masks(maps: Sequence[Tensor] | Tensor, bins: int = 256) ->
         shaped("maps", maps, "n H W")
     if not len(maps):
         raise InputError("maps: a threshold needs at least one")
-    counts = sum(np.histogram(m.cpu().numpy(), bins, (0, 1))[0] for m in maps).astype(float)
+    counts = np.sum([np.histogram(m.cpu().numpy(), bins, (0, 1))[0] for m in maps], 0).astype(float)
     centre = (np.arange(bins) + 0.5) / bins
     below = counts.cumsum()[:-1]
     above = counts.sum() - below
@@ -169,7 +169,7 @@ def threshold_without_masks(maps: Sequence[Tensor] | Tensor, bins: int = 256) ->
 def without_masks(maps: Tensor, masks: Tensor, iou: float = 0.4) -> dict[str, float]:
     """What ``threshold_without_masks`` costs: its Loc. Acc. beside that of the best of 99 evenly spaced thresholds."""
     ours = threshold_without_masks(maps)
-    best = loc_acc(maps, masks, iou, np.arange(1, 100) / 100)
+    best = loc_acc(maps, masks, iou, (np.arange(1, 100) / 100).tolist())
     reached = (mask_ious(maps, masks, [ours]) >= iou).double().mean().item()
     return {"threshold": ours, "loc_acc": reached, "best_threshold": best.threshold, "best_loc_acc": best.value}
 
@@ -184,7 +184,7 @@ def pxap(maps: Tensor, masks: Tensor, steps: int = 1000) -> float:
     """
     check_maps(maps, masks)
     whole("steps", steps, 1, 10**6)
-    on, off = pixel_counts(maps, masks, np.arange(steps) / steps)
+    on, off = pixel_counts(maps, masks, (np.arange(steps) / steps).tolist())
     return average_precision(on, off, int(masks.sum()))
 
 

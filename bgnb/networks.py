@@ -22,6 +22,10 @@ class Network(nn.Module):
     (see ``bgnb.windows``). ``step`` is the distance, in pixels of the photo, between neighbours in its feature map.
     """
 
+    mean: Tensor
+    std: Tensor
+    losses: list[float]  # ``bgnb.training.fit`` adds them
+
     def __init__(self, trunk: nn.Module, features: int, step: int, padding: bool):
         super().__init__()
         self.trunk, self.head = trunk, nn.Conv2d(features, 1, 1)
@@ -41,11 +45,11 @@ class Network(nn.Module):
     def field(self) -> int:
         """Side of the square of pixels that a place of the feature map sees, for a plain chain of layers such as ``tiny``."""
         side = 1
-        for layer in reversed(self.trunk):
+        for layer in reversed([*self.trunk.children()]):
             if isinstance(layer, nn.Conv2d):
                 side += layer.kernel_size[0] - 1
             elif isinstance(layer, nn.MaxPool2d):
-                side *= layer.stride
+                side *= layer.stride if isinstance(layer.stride, int) else layer.stride[0]
         return side
 
     @property
@@ -69,7 +73,7 @@ class Network(nn.Module):
         if key != self.__dict__.get("_folded_key"):
             lean = Network(fuse(self.trunk), self.head.in_channels, self.step, self.padding)
             lean.head = self.head
-            lean = lean.to(self.mean.device, memory_format=torch.channels_last).eval()
+            lean = lean.to(self.mean.device).to(memory_format=torch.channels_last).eval()
             self.__dict__.update(_folded_key=key, _folded=lean)  # bypasses nn.Module, which would register it as a part
         return self.__dict__["_folded"]
 
@@ -152,8 +156,8 @@ def build(net: str, patch: int, weights: str | None = None, seed: int = 0, image
     """
     check_network(net, patch)
     whole("seed", seed, *LIMITS["seed"])
-    from_file = weights is not None and (weights.endswith(".safetensors") or Path(weights).exists())
-    named = None if from_file else weights
+    file = weights if weights is not None and (weights.endswith(".safetensors") or Path(weights).exists()) else None
+    named = weights if file is None else None
     if named and net == "tiny":
         raise InputError(f"weights {weights!r}: tiny has no torchvision weights; None or a .safetensors file")
     with torch.random.fork_rng(devices=[]):
@@ -169,8 +173,8 @@ def build(net: str, patch: int, weights: str | None = None, seed: int = 0, image
             raise InputError(f"weights {weights!r}: torchvision has none of this name for {net}, and it is not a file") from None
         except OSError as error:
             raise InputError(f"weights {weights!r}: torchvision could not fetch them ({error})") from None
-    if from_file:
-        load_weights(network, weights)
+    if file is not None:
+        load_weights(network, file)
     return network.to(memory_format=torch.channels_last)
 
 

@@ -27,7 +27,7 @@ class Crops:
     left: Tensor
     label: Tensor
 
-    def __getitem__(self, chosen: Tensor) -> "Crops":
+    def __getitem__(self, chosen: Tensor | slice) -> "Crops":
         return Crops(self.image[chosen], self.top[chosen], self.left[chosen], self.label[chosen])
 
     def __len__(self) -> int:

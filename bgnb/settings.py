@@ -5,7 +5,7 @@ second time: ``names(Training)`` gives it.
 """
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from bgnb.files import InputError, choose, within
 
@@ -43,7 +43,7 @@ LIMITS = {  # parameter -> lowest and highest value; anything outside is a slip 
 # from the paper's training on purpose: docs/results/quick.md shows what that costs and what it saves.
 PAPER = dict(epochs=150, lr=0.01, schedule="constant", weight_average=False)
 OURS = dict(overlap="average", redraw=True, momentum=0.9, weight_decay=1e-4)
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     "recommended": PAPER | OURS,
     "literal": PAPER | dict(overlap="add", redraw=False, momentum=0.0, weight_decay=0.0),
     "quick": OURS | dict(epochs=28, lr=0.01, schedule="one-cycle", weight_average=True),
@@ -176,7 +176,7 @@ class Run(Machine, Maps, Training, Pictures):
         if not 1 <= self.stride <= self.patch:
             raise InputError(f"stride {self.stride}: must lie in 1 ... {self.patch} (the patch), else windows leave gaps")
 
-    def resolved(self) -> "Run":
+    def resolved(self) -> "Resolved":
         """The same run, with everything filled in that the preset and the method decide.
 
         >>> run = Run(momentum=0.5).resolved()
@@ -185,7 +185,8 @@ class Run(Machine, Maps, Training, Pictures):
         """
         method = METHODS[self.method]
         decided = PRESETS[self.preset] | {"batch": method.quick if self.preset == "quick" else method.batch}
-        return replace(self, **{name: value for name, value in decided.items() if getattr(self, name) is None})
+        run = replace(self, **{name: value for name, value in decided.items() if getattr(self, name) is None})
+        return cast("Resolved", run)
 
     @property
     def epochs_run(self) -> int:
@@ -208,6 +209,22 @@ class Run(Machine, Maps, Training, Pictures):
         values = values_of(self, Pictures)
         dials = {name: values.pop(name) for name in ("camouflage", "seam_control")}
         return values | {"seed": self.seed} | {name: value for name, value in dials.items() if value}
+
+
+if TYPE_CHECKING:
+
+    class Resolved(Run):
+        """For type checkers only: a ``Run`` in which the preset and the method have left nothing None."""
+
+        epochs: int
+        batch: int
+        lr: float
+        schedule: str
+        weight_average: bool
+        redraw: bool
+        momentum: float
+        weight_decay: float
+        overlap: str
 
 
 def names(group: type) -> list[str]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -91,8 +92,12 @@ def fit(
     weight = None if run.background_weight == 1 else torch.tensor(float(run.background_weight), device=device)
     scale = (1 + run.ratio) / (1 + run.ratio * run.background_weight)  # keeps the mean weight, and so the step, at 1
     model.train()
+
+    def network() -> Network:
+        return averaged(cast(Network, mean.module) if mean else None, model)
+
     if losses and on_epoch:
-        on_epoch(len(losses), averaged(mean and mean.module, model), losses[-1])
+        on_epoch(len(losses), network(), losses[-1])
 
     def update(pixels: Tensor, label: Tensor) -> Tensor:
         with autocast(device, dtype):
@@ -126,14 +131,15 @@ def fit(
         if checkpoint and ((epoch + 1) % every == 0 or epoch + 1 == run.epochs_run):
             save_checkpoint(checkpoint, run, pictures, model, mean, optimiser, generator, losses)
         if on_epoch:
-            on_epoch(epoch + 1, averaged(mean and mean.module, model), losses[-1])
+            on_epoch(epoch + 1, network(), losses[-1])
     for hook in hooks:
         hook.remove()
-    network = averaged(mean and mean.module, model.eval()).eval()
-    if not all(weight.isfinite().all() for weight in network.parameters()):  # no loss shows what the last update did
+    model.eval()
+    result = network().eval()
+    if not all(weight.isfinite().all() for weight in result.parameters()):  # no loss shows what the last update did
         raise FloatingPointError(f"a weight became infinite or NaN in epoch {run.epochs_run}: try an lr below {run.lr}")
-    network.losses = losses
-    return network
+    result.losses = losses
+    return result
 
 
 def batches(n: int, batch: int) -> list[slice]:
@@ -198,7 +204,7 @@ def trained(
     (True, 4)
     """
     name = cache_folder() / "networks" / network_key(imageset, run, method)
-    options = dict(progress=progress, method=method)
+    options: dict[str, Any] = dict(progress=progress, method=method)
     if on_epoch:
         return watched(imageset, run, name.with_name(f"{name.name}-epochs"), on_epoch, **options)
     file, checkpoint = (name.with_suffix(suffix) for suffix in (".safetensors", ".part"))
@@ -206,6 +212,8 @@ def trained(
         model = fit_or_go_on(imageset, run, checkpoint, **options)
         with suppress(OSError):  # a full disk costs the next call time, but does not cost this one its result
             keep(file, model, model.losses)
+    if file.exists():
+        with suppress(OSError):  # a kill between the two writes leaves both
             checkpoint.unlink(missing_ok=True)
     model.last.eval()
     return model.eval()
@@ -213,11 +221,12 @@ def trained(
 
 def watched(imageset: ImageSet, run: Run, folder: Path, on_epoch: Callable, **options) -> Network:
     """``trained`` with ``on_epoch``. Every epoch's network has a file in ``folder``, and ``on_epoch`` sees those first."""
-    done, losses = 0, []
-    while done < run.epochs_run and (model := restored(folder / f"{done + 1}.safetensors", run)):
-        done += 1
+    done, model, checkpoint = 0, None, folder.with_suffix(".part")
+    losses: list[float] = []
+    while done < run.epochs_run and (kept := restored(folder / f"{done + 1}.safetensors", run)):
+        done, model = done + 1, kept
         losses += model.losses
-        on_epoch(done, model, losses[-1])
+        on_epoch(done, kept, losses[-1])
     if done < run.epochs_run:
 
         def look(epoch: int, network: Network, loss: float) -> None:
@@ -226,10 +235,11 @@ def watched(imageset: ImageSet, run: Run, folder: Path, on_epoch: Callable, **op
                     keep(folder / f"{epoch}.safetensors", network, [loss])
                 on_epoch(epoch, network, loss)
 
-        checkpoint = folder.with_suffix(".part")
         model = fit_or_go_on(imageset, run, checkpoint, done + 1, on_epoch=look, **options)
         losses = model.losses
+    with suppress(OSError):
         checkpoint.unlink(missing_ok=True)
+    assert model  # a run has at least one epoch
     model.losses = losses
     model.last.eval()
     return model.eval()
@@ -268,7 +278,7 @@ def fit_or_go_on(imageset: ImageSet, run: Run, checkpoint: Path, most: int | Non
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         with only_writer(checkpoint):
             try:
-                epochs = len(json.loads(load_tensors(checkpoint)[1]["losses"]))
+                epochs: float = len(json.loads(load_tensors(checkpoint)[1]["losses"]))
             except (InputError, KeyError, ValueError):  # none yet, or damaged
                 epochs = math.inf
             if epochs > (run.epochs_run if most is None else most):

@@ -70,14 +70,14 @@ def score_windows(
     shaped("images", images, "n 3 H W")
     check_patch(patch, *images.shape[2:])
     rows, columns = (starts(length, patch, stride) for length in images.shape[2:])
-    slides = isinstance(model, Network) and not model.padding
-    if mode == "dense" and not slides:
+    sliding = model if isinstance(model, Network) and not model.padding else None
+    if mode == "dense" and not sliding:
         raise InputError(
             "mode 'dense': only exact for a network without padding (tiny): padding shows every window a border of its own"
         )
-    if slides and patch < model.field:
-        raise InputError(f"patch {patch}: too small for this network, which sees {model.field} pixels at once")
-    way = dense if slides and mode != "windows" else window_by_window
+    if sliding and patch < sliding.field:
+        raise InputError(f"patch {patch}: too small for this network, which sees {sliding.field} pixels at once")
+    way: Callable[..., Tensor] = dense if sliding and mode != "windows" else window_by_window
     device = images.device
     with evaluating(model), autocast(device, compute_dtype(device, precision)):
         lean = model.folded() if isinstance(model, Network) else model
@@ -139,7 +139,7 @@ def grouped(places: list[int], step: int, reach: int) -> list[list[tuple[int, in
     >>> grouped([0, 4, 8, 9], step=4, reach=6)
     [[(0, 0), (1, 4)], [(2, 8)], [(3, 9)]]
     """
-    groups = []
+    groups: list[list[tuple[int, int]]] = []
     for remainder in range(step):
         first = None
         for index, place in enumerate(places):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,10 +68,11 @@ def load(
     >>> photos.targets.shape, photos.masks.shape, photos.backgrounds.shape
     (torch.Size([3, 3, 64, 64]), torch.Size([3, 64, 64]), torch.Size([3, 3, 64, 64]))
     """
-    for name, value in (("size", size), ("images", images), ("seed", seed)):
-        if value is not None or name != "images":
-            whole(name, value, *LIMITS[name])
-    settings = dict(target=target, scene=scene, size=int(size), images=images and int(images), seed=int(seed))
+    for name, value in (("size", size), ("seed", seed)):
+        whole(name, value, *LIMITS[name])
+    if images is not None:
+        whole("images", images, *LIMITS["images"])
+    settings: dict[str, Any] = dict(target=target, scene=scene, size=int(size), images=images and int(images), seed=int(seed))
     if part != "all" and (str(source) == "scenes" or str(source).startswith("public:")):
         raise InputError(f"part {part}: only folders of photographs are split; for new drawn scenes use first=10_000")
     if str(source) == "scenes":
@@ -91,7 +93,8 @@ def from_folder(listing: dict[str, list[Path]], compose: bool, skip_bad: bool, s
     kind, size = composites if compose else photos, settings["size"]
 
     def make() -> ImageSet:
-        left, skipped = listing, []
+        left: dict[str, list[Path]] = listing
+        skipped: list[str] = []
         if skip_bad:
             left, skipped = photos.without_bad(listing, lambda i: kind.read_target(listing, i, size), progress)
         return replace(kind.image_set(left, **settings, progress=progress), skipped=tuple(skipped))
@@ -117,8 +120,8 @@ def public_set(source: str, root, download: bool, dials: dict, settings: dict, p
 
 def drawn(targets: np.ndarray, masks: np.ndarray, backgrounds: np.ndarray) -> ImageSet:
     """An ImageSet from arrays ``(n, H, W, 3)`` uint8, ``(n, H, W)`` bool, ``(n, H, W, 3)`` uint8."""
-    targets, backgrounds = (torch.from_numpy(a).permute(0, 3, 1, 2) for a in (targets, backgrounds))
-    return ImageSet(targets, torch.from_numpy(masks), backgrounds, tuple(f"{i:03d}" for i in range(len(targets))))
+    pixels = [torch.from_numpy(pictures).permute(0, 3, 1, 2) for pictures in (targets, backgrounds)]
+    return ImageSet(pixels[0], torch.from_numpy(masks), pixels[1], tuple(f"{i:03d}" for i in range(len(targets))))
 
 
 def cached(name: str, make: Callable[[], ImageSet]) -> ImageSet:

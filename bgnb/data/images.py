@@ -58,7 +58,8 @@ class ImageSet:
     @property
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
-        return tuple(self.targets.shape[-2:])
+        height, width = self.targets.shape[-2:]
+        return height, width
 
     def to(self, device: torch.device | str) -> "ImageSet":
         """The same pictures on another device."""
@@ -163,11 +164,11 @@ def read_photo(path: str | Path, mode: str = "RGB") -> Image.Image:
                 raise InputError(f"{path}: has 32 bits for each pixel; save it with 8 or 16")
             ImageOps.exif_transpose(picture, in_place=True)
             if picture.mode.startswith("I;16"):  # 16-bit grey, which Pillow would clip to 8 bits
-                picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
+                return Image.fromarray((np.asarray(picture) // 257).astype(np.uint8)).convert(mode)
             if mode == "RGB" and (picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info):
-                picture = picture.convert("RGBA")
-                opaque = Image.new("RGB", picture.size, "white")
-                opaque.paste(picture, mask=picture.getchannel("A"))
+                seen = picture.convert("RGBA")
+                opaque = Image.new("RGB", seen.size, "white")
+                opaque.paste(seen, mask=seen.getchannel("A"))
                 return opaque
             return picture.convert(mode)
     except Image.UnidentifiedImageError:
@@ -228,7 +229,7 @@ def gather(count: int, size: int, read: Callable[[int], Image.Image], title: str
     pictures = np.empty((count, size, size, 3), np.uint8)
 
     def put(index: int) -> None:
-        pictures[index] = read(index)
+        pictures[index] = np.asarray(read(index))
 
     for _ in in_threads(put, range(count), title, progress):
         pass
@@ -284,7 +285,7 @@ def mapped(file: Path, size: int) -> Tensor:
     """The pictures in a file of ``write_squares``, ``(n, 3, size, size)`` uint8. OSError if it cannot be read."""
     pixels = torch.from_file(str(file), size=file.stat().st_size, dtype=torch.uint8)
     pictures = pixels.view(-1, size, size, 3).permute(0, 3, 1, 2)
-    pictures.file = file
+    vars(pictures)["file"] = file
     return pictures
 
 
@@ -329,16 +330,17 @@ def image_set(listing: dict[str, list[Path]], *, size: int, images: int | None, 
     chosen = pick(len(listing["targets"]), images, rng, "target photos")
     backgrounds = pick(len(listing["backgrounds"]), images, rng, "background photos")
 
-    masks = torch.empty(len(chosen), size, size, dtype=torch.bool) if listing["masks"] else None
+    masks = torch.empty(len(chosen), size, size, dtype=torch.bool)
 
     def read(number: int) -> Image.Image:
         photo, mask = read_target(listing, chosen[number], size)
         masks[number] = torch.from_numpy(mask)
         return photo
 
-    if masks is None:
-        targets = squares([listing["targets"][i] for i in chosen], size, "targets", progress)
-    else:
+    if listing["masks"]:
         targets = gather(len(chosen), size, read, "targets", progress)
+    else:
+        targets = squares([listing["targets"][i] for i in chosen], size, "targets", progress)
     places = squares([listing["backgrounds"][i] for i in backgrounds], size, "backgrounds", progress)
-    return ImageSet(targets, masks, places, tuple(listing["targets"][i].stem for i in chosen))
+    names = tuple(listing["targets"][i].stem for i in chosen)
+    return ImageSet(targets, masks if listing["masks"] else None, places, names)

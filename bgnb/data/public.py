@@ -71,7 +71,8 @@ def pets(root: Path, target: str, download: bool) -> CutOuts:
 
     def read(index: int) -> Image.Image:
         one, i = chosen[index]
-        return cut_out_class(*one[i], 1, one._images[i])
+        photo, labels = one[i]
+        return cut_out_class(photo, labels, 1, one._images[i])
 
     return [one._images[i] for one, i in chosen], read
 
@@ -87,8 +88,12 @@ def voc(root: Path, target: str, download: bool) -> CutOuts:
             return (np.asarray(mask) == VOC[target]).mean() >= SMALLEST
 
     chosen = [i for i in range(len(one)) if large_enough(i)]
-    files = [Path(one.images[i]) for i in chosen]
-    return files, lambda index: cut_out_class(*one[chosen[index]], VOC[target], one.images[chosen[index]])
+
+    def read(index: int) -> Image.Image:
+        photo, labels = one[chosen[index]]
+        return cut_out_class(photo, labels, VOC[target], one.images[chosen[index]])
+
+    return [Path(one.images[i]) for i in chosen], read
 
 
 def cut_out_class(photo: Image.Image, labels: Image.Image, value: int, file: str | Path) -> Image.Image:
