@@ -20,10 +20,9 @@ import numpy as np
 import pandas as pd
 
 from bgnb.files import InputError
-from bgnb.study import comparison, paper, stopping, tables
+from bgnb.study import comparison, longruns, paper, stopping, tables
 from bgnb.study.intervals import bootstrap_over_seeds
-from bgnb.study.longruns import FEWEST, NOT_RUN, SEEDS, decide, endpoint_table, epochs_table, lacking, readings_table, signed
-from bgnb.study.longruns import snapshots as snapshots
+from bgnb.study.longruns import FEWEST, NOT_RUN, SEEDS, decide, lacking, signed
 from bgnb.study.sweeps import read_grid, read_results, run_key
 from bgnb.study.tables import Found, array, combine, markdown, stacked, tidy
 
@@ -305,13 +304,16 @@ def render(results: list[dict], name: str = "") -> str:
     for asked, other in (("every", stopping.render_every), ("signals", stopping.render_signals)):
         if all(asked in result for result in measured):
             return other(measured)
+    if any("held_out_photos" in result for result in measured):
+        return markdown(longruns.reviewers_table(measured))
     frame = tidy(measured)
     if all("epochs" in result for result in measured):
-        long = snapshots(measured)
+        long = longruns.snapshots(measured)
         seeds = long.groupby("name", sort=False)["seed"].nunique().to_dict()
+        several = longruns.endpoint_table, longruns.readings_table, longruns.epochs_table
         head = f"{measured[0]['images']['targets']} target images a pair; seeds: "
         head += ", ".join(f"{name} {count}" for name, count in seeds.items())
-        return "\n\n".join([head, *(markdown(table(long)) for table in (endpoint_table, readings_table, epochs_table))])
+        return "\n\n".join([head, *(markdown(table(long)) for table in several)])
     if frame["method"].nunique() > 1:
         several = frame.groupby("name")["lr"].nunique().max() > 1
         return markdown(comparison.rates_table(measured)) if several else comparison.comparison(measured)

@@ -31,6 +31,7 @@ from bgnb.study.tables import put_into
 
 CPU = torch.device("cpu")
 BF16 = compute_dtype(CPU)  # bfloat16 where the processor gains from it
+TABLE = "bench_bf16" if BF16 == torch.bfloat16 else "bench_fp32"  # where the table stands in the page
 PATCH, STRIDE, SIZE = 48, 8, 256  # the paper's
 
 
@@ -353,7 +354,7 @@ def table(rows: list[list[str]]) -> str:
 
 def kept(page: str, text: str) -> str:
     """The table with what ``page`` holds of rows that were not measured this time."""
-    old = page.partition("<!-- bench -->\n")[2].partition("\n<!-- end -->")[0].splitlines()
+    old = page.partition(f"<!-- {TABLE} -->\n")[2].partition("\n<!-- end -->")[0].splitlines()
     new = {tuple(line.split(" | ")[:2]): line for line in text.splitlines() if line.startswith("| ")}
     if not any(tuple(line.split(" | ")[:2]) not in new for line in old if line.startswith("| ")):
         return text
@@ -381,7 +382,7 @@ def main() -> None:
     text = table(rows)
     print(text)
     if arguments.into:
-        put_into(arguments.into, "bench", kept(Path(arguments.into).read_text(), text))
+        put_into(arguments.into, TABLE, kept(Path(arguments.into).read_text(), text))
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ def trainings(folder: str | Path) -> pd.DataFrame:
     """The snapshots of x2 with averaged weights, with "place" and "arm" ("quick" or "protocol").
 
     "cpu" is the processor time so far, in seconds. The older protocol runs on photographs lack it; theirs is that of the drawn
-    scenes after as many epochs, because the time does not depend on what a picture shows. Only seeds that both arms have
-    on every pair are kept.
+    scenes after as many epochs in the same precision, because the time does not depend on what a picture shows. Only seeds
+    that both arms have on every pair are kept.
 
     Args:
         folder: where the results of the sweeps lie, docs/results.
@@ -43,12 +43,10 @@ def trainings(folder: str | Path) -> pd.DataFrame:
                 if run["method"] != "background" or run["ratio"] != 2:
                     continue
                 arm = "quick" if run["preset"] == "quick" else "protocol"
-                rows += snapshots([result]).assign(place=place, arm=arm).to_dict("records")
+                rows += snapshots([result]).assign(place=place, arm=arm, precision=result["precision"]).to_dict("records")
     frame = pd.DataFrame(rows)
     frame = frame[frame["weights"] == "mean"].reset_index(drop=True)
-    typical = frame.groupby(["arm", "epoch"])["cpu"].mean()
-    known = [typical.get((arm, epoch)) for arm, epoch in zip(frame["arm"], frame["epoch"], strict=True)]
-    frame["cpu"] = frame["cpu"].fillna(pd.Series(known, dtype=float))
+    frame["cpu"] = frame["cpu"].fillna(frame.groupby(["arm", "epoch", "precision"])["cpu"].transform("mean"))
     have = (frame["pictures"] + frame["arm"]).groupby([frame["place"], frame["seed"]]).transform("nunique")
     return frame[have == 2 * PAIRS].reset_index(drop=True)
 

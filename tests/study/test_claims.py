@@ -12,8 +12,8 @@ from bgnb import Run
 from bgnb.cli import main
 from bgnb.files import InputError
 from bgnb.study.claims import beside_table, claims, claims_table, headline, put_into, render
-from bgnb.study.longruns import decide, endpoint, endpoint_table, epochs_table, readings_table, snapshots
-from bgnb.study.tables import combine
+from bgnb.study.longruns import decide, endpoint, endpoint_table, epochs_table, readings_table, reviewers_table, snapshots
+from bgnb.study.tables import combine, markdown
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
@@ -322,6 +322,22 @@ def test_tables_are_means_over_pairs_and_seeds():
     assert row["last update, best threshold"] == "0.00" and row["highest minus lowest of the ten"] == "0.00"
     assert epochs_table(frame).set_index("epoch").loc["CAM"].to_dict() == {"60": "0.50", "150": "0.50"}
     assert render(made).startswith("20 target images a pair; seeds: background x2 5, CAM 5\n\n| Loc. Acc.")
+
+
+def test_held_out_photos_and_few_shots_have_rows_of_their_own():
+    made = overtaking([9, 9, 9, 5], seeds=3)
+    for one in made:
+        held = one["run"]["method"] == "cam"  # CAM finds half of what it has not seen, background learning nothing
+        one["held_out_photos"] = {"hits": ("1" if held else "0") * 10 + "0" * 10}
+        if not held:  # the five masked photos are found, and of the 15 others three
+            one["few_shot"] = {"5": {"hits": "1" * 8 + "0" * 12, "photos": [0, 1, 2, 3, 4]}}
+    table = reviewers_table(made).set_index("Loc. Acc., best threshold")["mean [95 %]"]
+    assert table["background x2"].startswith("**0.80** [") and table["CAM, held-out photos"].startswith("**0.50** [")
+    assert table["true labels on 5 photos"].startswith("**0.20** [")
+    assert table["background x2 minus CAM"].startswith("**+0.30** [")
+    assert table["background x2, held-out photos minus CAM, held-out photos"].startswith("**-0.50** [")
+    assert not table.str.contains("supported|undecided").any()  # the plan's rule is about another reading
+    assert render(made) == markdown(reviewers_table(made))
 
 
 def test_a_method_with_more_seeds_shows_them_all():
