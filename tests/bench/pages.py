@@ -20,7 +20,7 @@ from playwright.sync_api import Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from bgnb.lessons.classroom import environment, voila_command, write_copies, write_pages
-from tests.browser.conftest import CHROMIUM, free_port, serving
+from tests.browser.conftest import CHROMIUM, LOOK, free_port, serving
 
 KEYS = 50
 # The time between a key's event and the first task after the frame that it caused.
@@ -32,9 +32,6 @@ LISTEN = """() => {
     channel.port2.postMessage(0);
   }), true);
 }"""
-# All that a place shows: its text, its drawings, and what its canvases hold.
-LOOK = """(place) => [place.innerText, [...place.querySelectorAll("canvas")].map((one) => one.toDataURL()).join() +
-  [...place.querySelectorAll("svg, img")].map((one) => one.outerHTML).join()]"""
 
 
 def p95(laps: list[float]) -> float:

@@ -5,22 +5,55 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+import nbformat
 import pytest
 
+from bgnb.lessons.pages import lesson_page
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+# The text of a place, and all that it draws.
+LOOK = """(place) => [place.innerText, [...place.querySelectorAll("canvas")].map((one) => one.toDataURL()).join()
+  + [...place.querySelectorAll("svg, img")].map((one) => one.outerHTML).join()
+  + [...place.querySelectorAll(".tile")].map((one) => one.style.transform).join()]"""
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         if Path(__file__).parent in item.path.parents:
+            name, found = ("firefox-esr", FIREFOX) if item.path.stem == "test_firefox" else ("chromium", CHROMIUM)
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium"))
+            item.add_marker(pytest.mark.skipif(found is None, reason=f"no {name} on this machine: apt-get install {name}"))
+
+
+@pytest.fixture(scope="session")
+def kinds(tmp_path_factory) -> Path:
+    """A folder with a notebook that shows every kind of picture."""
+    from .test_moving import PICTURES, START
+
+    cells = [nbformat.v4.new_code_cell(source) for source in (START, *PICTURES.values())]
+    cells[0]["metadata"]["tags"] = ["parameters"]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    folder = tmp_path_factory.mktemp("kinds")
+    nbformat.write(nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=cells), folder / "kinds.ipynb")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def kinds_page(kinds) -> Path:
+    """The same notebook as a page."""
+    command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "kinds.ipynb", "--output", "ran.ipynb"]
+    subprocess.run(command, cwd=kinds, check=True, capture_output=True, env=os.environ | {"BGNB_PAGES": "1"})
+    page = kinds / "kinds.html"
+    page.write_text(lesson_page(json.loads((kinds / "ran.ipynb").read_text()), "kinds.ipynb"))
+    return page
 
 
 def fast_copies(folder: Path) -> Path:

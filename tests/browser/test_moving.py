@@ -1,15 +1,9 @@
 """Every kind of picture in one notebook, in a real JupyterLab, a real Voila and a page from disk: each control by keyboard."""
 
-import json
 import os
-import subprocess
 import sys
 import time
 
-import nbformat
-import pytest
-
-from bgnb.lessons import pages
 from bgnb.lessons.classroom import environment, voila_command
 
 from .conftest import free_port, serving
@@ -42,17 +36,6 @@ PICTURES = {
     "gallery": "moving.move_gallery(photos.targets, {'CAM': maps, 'HaS': maps ** 2}, 0.5, masks)",
     "explorer": "moving.move_explorer(photos.targets, seen, model, patches.pixels, 16, 8)",
 }
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A folder with a notebook that shows every kind."""
-    cells = [nbformat.v4.new_code_cell(source) for source in (START, *PICTURES.values())]
-    cells[0]["metadata"]["tags"] = ["parameters"]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    place = tmp_path_factory.mktemp("kinds")
-    nbformat.write(nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=cells), place / "kinds.ipynb")
-    return place
 
 
 LOOK = """picture => [...picture.querySelectorAll("canvas")].map((c) => c.toDataURL()).join()
@@ -101,13 +84,13 @@ def move_all(page) -> None:
         page.screenshot(path=f"{folder}/kinds_{time.time():.0f}.png")
 
 
-def test_in_jupyterlab(folder, page):
+def test_in_jupyterlab(kinds, page):
     from playwright.sync_api import expect
 
     port = free_port()
     options = ["--no-browser", "--allow-root", f"--port={port}", "--IdentityProvider.token=class"]
     address = f"http://127.0.0.1:{port}"
-    with serving([sys.executable, "-m", "jupyterlab", *options], f"{address}/api/status?token=class", cwd=folder):
+    with serving([sys.executable, "-m", "jupyterlab", *options], f"{address}/api/status?token=class", cwd=kinds):
         page.set_viewport_size({"width": 1400, "height": 3000})  # Lab keeps only the cells near the window
         page.goto(f"{address}/lab/tree/kinds.ipynb?token=class")
         expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=90_000)
@@ -119,37 +102,23 @@ def test_in_jupyterlab(folder, page):
         assert page.asked == []
 
 
-def test_in_voila(folder, page):
+def test_in_voila(kinds, page):
     port = free_port()
-    command = voila_command(folder, port, "class", "127.0.0.1", [])
-    with serving(command, f"http://127.0.0.1:{port}/login", cwd=folder, env=os.environ | environment()):
+    command = voila_command(kinds, port, "class", "127.0.0.1", [])
+    with serving(command, f"http://127.0.0.1:{port}/login", cwd=kinds, env=os.environ | environment()):
         page.goto(f"http://127.0.0.1:{port}/?token=class")
         page.goto(f"http://127.0.0.1:{port}/voila/render/kinds.ipynb", timeout=120_000)
         move_all(page)
         assert page.asked == []
 
 
-def test_on_a_page_from_disk_at_three_widths_without_scrolling_sideways(folder, page):
-    command = [
-        sys.executable,
-        "-m",
-        "jupyter",
-        "nbconvert",
-        "--to",
-        "notebook",
-        "--execute",
-        "kinds.ipynb",
-        "--output",
-        "ran.ipynb",
-    ]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, env=os.environ | {"BGNB_PAGES": "1"})
-    (folder / "kinds.html").write_text(pages.lesson_page(json.loads((folder / "ran.ipynb").read_text()), "kinds.ipynb"))
+def test_on_a_page_from_disk_at_three_widths_without_scrolling_sideways(kinds_page, page):
     errors = []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     for width in (390, 820, 1400):
         page.set_viewport_size({"width": width, "height": 900})
-        page.goto(f"file://{folder}/kinds.html")
+        page.goto(f"file://{kinds_page}")
         page.wait_for_timeout(500)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         small = """() => [...document.querySelectorAll(".bgnb svg text, .bgnb span, .bgnb output, .bgnb p, .bgnb figcaption")]
