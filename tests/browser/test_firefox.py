@@ -2,7 +2,7 @@
 
 Playwright does not drive this Firefox, Debian has no geckodriver for Selenium, and Mozilla's marionette-driver needs telnetlib,
 which Python 3.13 no longer has. So Firefox is told what to do in WebDriver BiDi, the W3C's protocol, which it speaks by itself.
-To move the sliders of the real lessons, build them and name their folder: BGNB_SITE=out/pages pytest tests/browser/test_firefox.py
+To move the sliders of the real lessons, build them and name their folder: BGNB_SITE=out/pages pytest -k firefox.
 """
 
 import json
