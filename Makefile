@@ -1,4 +1,4 @@
-# One command each: make run | test | lab | pages | docs | bench | torture | class | student | figures | times | constraints | clean
+# One command each: make run | test | lab | pages | docs | bench | torture | class | student | figures | times | wasm | constraints | clean
 # The first of them installs everything into .venv; the next ones find it there. To install less:
 #   make run VENV_FLAGS=--system-site-packages        keeps the torch and torchvision that your Python already has
 #   make run PIP_FLAGS="--extra-index-url ADDRESS"    takes CPU-only wheels, if the index at ADDRESS offers them
@@ -9,6 +9,7 @@ BIN := .venv/bin
 LOG := .venv/install.log
 PINNED := .venv/constraints.txt
 ALL := '.[test,class,cluster,dev]'
+WASM := --target=wasm32 -O2 -msimd128 -nostdlib -Wl,--no-entry,--strip-all,--export=__heap_base
 MADE := .venv .pytest_cache .ruff_cache .hypothesis build bgnb.egg-info
 
 # pip writes to the log. If it fails, the end of the log is shown.
@@ -17,7 +18,7 @@ define pip
 	tail -n 15 $(LOG); echo "pip failed. These were the last lines of $(CURDIR)/$(LOG)"; exit 2; }
 endef
 
-.PHONY: run test lab bench torture class student pages docs figures times constraints clean help
+.PHONY: run test lab bench torture class student pages docs figures times wasm constraints clean help
 help:
 	@echo "make run          install (the first time), then find a cat in a forest, from nothing, and draw it"
 	@echo "make test         all tests, the notebooks included"
@@ -30,6 +31,7 @@ help:
 	@echo "make student      copies of the lessons without solutions, in out/student"
 	@echo "make figures      run the lessons and write their main figures into figures/"
 	@echo "make times        run the lessons twice and write how long each takes into notebooks/README.md"
+	@echo "make wasm         compile the C of bgnb/moving to WebAssembly; needs clang and lld (apt-get install clang lld)"
 	@echo "make constraints  install the newest versions, write them down, and test them"
 	@echo "make clean        uninstall: remove .venv and all that was made beside it, but not out/ and the cache"
 
@@ -92,6 +94,12 @@ figures: .venv/ready
 
 times: .venv/ready
 	$(BIN)/bgnb times notebooks --into notebooks/README.md
+
+# The binaries are committed; clang 14 and lld 14 give the same bytes again.
+wasm: $(patsubst %.c,%.wasm,$(wildcard bgnb/moving/*.c))
+%.wasm: %.c
+	clang $(WASM) -o $@ $<
+	chmod 644 $@
 
 # Install the newest versions that the open ranges of pyproject.toml allow, write them down, and test them.
 # Use the oldest Python and the plain index: make constraints PYTHON=python3.11

@@ -1,5 +1,5 @@
 """Your own photos: two folders in, cut-outs out."""
 
-from bgnb.photos.extraction import extract
+from bgnb.photos.extraction import extract, network
 
-__all__ = ["extract"]
+__all__ = ["extract", "network"]

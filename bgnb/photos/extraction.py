@@ -84,12 +84,8 @@ def extract(
         named, listing = dict(zip(files[0], names, strict=True)), {"targets": files[0], "masks": [], "backgrounds": files[1]}
         left, skipped = without_bad(listing, lambda i: read_photo(listing["targets"][i]), progress)
         names, files = [named[file] for file in left["targets"]], [left["targets"], left["backgrounds"]]
-    pictures = [squares(some, run.size, title, progress) for some, title in zip(files, ("targets", "backgrounds"), strict=True)]
-    imageset = ImageSet(pictures[0], None, pictures[1], tuple(names))
-    run = replace(
-        run, source=str(targets), per_image=min(MOST_PER_PHOTO, max(8, -(-TARGET_PATCHES // len(files[0])))), images=None
-    )
-    model = trained(imageset, run, progress=progress)
+    run = for_photos(run, targets, len(names))
+    model = learnt(files, names, run, progress)
     small = in_threads(lambda i: upright(read_photo(files[0][i]), run.size), range(len(names)), "maps", progress)
     maps = [map_photo(model, photo, run) for photo in small]
     chosen = threshold_without_masks(maps) if threshold is None else threshold
@@ -121,6 +117,33 @@ def extract(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return report
+
+
+def network(targets: str | Path, backgrounds: str | Path, run: Run, progress: bool = False) -> Network:
+    """The network that ``extract`` trains on the photos of two folders; from the cache, if it has done so before.
+
+    Args:
+        targets: folder of photos that show the target.
+        backgrounds: folder of photos that do not.
+        run: parameters, as for ``extract``.
+        progress: show a bar.
+
+    Raises:
+        InputError: a folder or a photo cannot be used.
+    """
+    files = [photo_files(Path(folder), recursive=True) for folder in (targets, backgrounds)]
+    return learnt(files, output_names(files[0], Path(targets)), for_photos(run, targets, len(files[0])), progress)
+
+
+def for_photos(run: Run, targets: str | Path, count: int) -> Run:
+    """A run on ``count`` photos with the target: few photos give more patches each."""
+    return replace(run, source=str(targets), per_image=min(MOST_PER_PHOTO, max(8, -(-TARGET_PATCHES // count))), images=None)
+
+
+def learnt(files: list[list[Path]], names: list[str], run: Run, progress: bool) -> Network:
+    """A network trained on photos with the target, called ``names``, and photos without it; or the one in the cache."""
+    pictures = [squares(some, run.size, title, progress) for some, title in zip(files, ("targets", "backgrounds"), strict=True)]
+    return trained(ImageSet(pictures[0], None, pictures[1], tuple(names)), run, progress=progress)
 
 
 def outputs(names: Iterable[str]) -> Iterator[str]:

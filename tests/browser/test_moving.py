@@ -35,6 +35,7 @@ PICTURES = {
     "cutouts": "moving.move_cutouts([p.permute(1, 2, 0).numpy() for p in pixels[:6]], [m.numpy() for m in maps], 0.5)",
     "gallery": "moving.move_gallery(photos.targets, {'CAM': maps, 'HaS': maps ** 2}, 0.5, masks)",
     "explorer": "moving.move_explorer(photos.targets, seen, model, patches.pixels, 16, 8)",
+    "photo": "moving.move_photo(model, photos.targets[0], bgnb.Run(size=32, patch=16, stride=8), 'It has only seen noise.')",
 }
 
 
