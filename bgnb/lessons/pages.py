@@ -95,10 +95,10 @@ def joined(outputs: list[dict]) -> list[dict]:
 
 
 def printed(text: str, log: bool = False) -> str:
-    """What a cell printed. A table stays in columns and scrolls; sentences wrap. What went to standard error is folded."""
+    """What a cell printed. A table of three columns or more scrolls; the rest wraps. What went to standard error is folded."""
     text = text.replace(str(Path.home()), "~")  # a published page does not name the folders of the machine that built it
     lines = [line.rpartition("\r")[2] for line in text.replace("\r\n", "\n").rstrip().split("\n")]
-    columns = ' class="columns"' if any(re.search(r"\S {2,}\S", line) for line in lines) else ""
+    columns = ' class="columns"' if any(re.search(r"\S {2,}\S.*\S {2,}\S", line) for line in lines) else ""
     shown = f"<pre{columns}>{ansi2html(chr(10).join(lines))}</pre>"
     if log:
         return f'<details class="log"><summary>Messages</summary><figure class="printed">{shown}</figure></details>'

@@ -77,8 +77,8 @@ function render({ model, el }) {
     const points = x.map((value) => [X(value), Y(backgroundness(value, ratio, pi, distance))]);
     const at = Y(level), above = level < 0.9 ? -7 : 17;
     return frame.drawn + `<line class="mark" stroke-dasharray="8 5" x1="${left}" x2="${right}" y1="${at}" y2="${at}"/>`
-      + `<text x="${right}" y="${at + above}" text-anchor="end">r / (r + 1 − π) = ${fixed(level)}</text>`
-      + `<path class="mark" style="stroke-width:3" d="${line(points)}"/>` + wall(frame);
+      + `<path class="mark" style="stroke-width:3" d="${line(points)}"/>` + wall(frame)
+      + `<text x="${right}" y="${at + above}" text-anchor="end">r / (r + 1 − π) = ${fixed(level)}</text>`;
   });
 
   picture.root.append(

@@ -27,8 +27,8 @@ function render({ model, el }) {
     const at = picture.state.threshold, fit = fits[levelOf(at)];
     const level = Y(given.found);
     return `${drawn}<line class="mark" stroke-dasharray="2 4" x1="${X(0)}" x2="${X(1)}" y1="${level}" y2="${level}"/>
-      <text x="${X(1)}" y="${level - 6}" text-anchor="end">found from ${short(given.found)}</text>
       <path class="mark" d="${line(fits.map((value, k) => [X(k / 100), Y(value)]))}"/>
+      <text x="${X(1)}" y="${level - 6}" text-anchor="end">found from ${short(given.found)}</text>
       <line x1="${X(at)}" x2="${X(at)}" y1="${top}" y2="${low}" stroke="${LOOK.series[4]}" stroke-width="3"/>
       <circle cx="${X(at)}" cy="${Y(fit)}" r="6" fill="${LOOK.series[4]}"/>`;
   }

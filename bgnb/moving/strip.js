@@ -32,34 +32,39 @@ function render({ model, el }) {
     });
     const middle = h("div", { class: "middle" });
     const box = h("div", { class: "lane" }, h("div", { class: "half" }), middle, ...tiles.map(({ tile }) => tile));
-    return { name, tiles, middle, box, words: h("figcaption") };
+    const all = [...kinds].flatMap((kind, i) => (kind === name ? [i] : []));
+    return { name, all, tiles, middle, box, height: 0, words: h("figcaption") };
   });
-  let playing = null, tall = 0, last = 0;
+  let playing = null, last = 0, before = 0;
 
   function place() {
     const { epoch } = picture.state, width = lanes[0].box.clientWidth;
     if (!width) return;
+    picture.root.classList.toggle("hurried", performance.now() - before < 200); // a key held down: tiles jump, they do not glide
+    before = performance.now();
     const side = width < 520 ? 28 : 38, most = 6, X = (score) => side / 2 + 2 + score * (width - side - 4);
     if (width !== last) { // every lane is as high as its fullest epoch, so nothing below it jumps
-      for (const { tiles, box } of lanes) {
-        tall = 1;
+      for (const lane of lanes) {
+        let tall = 1;
         for (let e = 1; e <= epochs; e++) {
-          tall = Math.max(tall, 1 + Math.max(...rowsOf(tiles.map(({ number }) => X(at(e, number))), side, most)));
+          tall = Math.max(tall, 1 + Math.max(...rowsOf(lane.tiles.map(({ number }) => X(at(e, number))), side, most)));
         }
-        box.style.height = `${tall * (side + 2) + 4}px`;
+        lane.height = tall * (side + 2) + 4;
+        lane.box.style.height = `${lane.height}px`;
+        for (const { tile } of lane.tiles) tile.style.width = tile.style.height = `${side}px`;
       }
       last = width;
     }
-    for (const { name, tiles, middle, box, words } of lanes) {
-      const all = Float32Array.from([...kinds].flatMap((kind, i) => (kind === name ? [at(epoch, i)] : [])));
-      const { above, median } = summary(all), x = tiles.map(({ number }) => X(at(epoch, number)));
+    for (const { name, all, tiles, middle, height, words } of lanes) { // nothing is measured here, so the page is laid out once
+      const { above, median } = summary(Float32Array.from(all, (i) => at(epoch, i)));
+      const x = tiles.map(({ number }) => X(at(epoch, number)));
       const rows = rowsOf(x, side, most);
       tiles.forEach(({ number, tile }, i) => {
-        tile.style.cssText = `width:${side}px;height:${side}px;border-color:${LOOK.backgroundness[levelOf(at(epoch, number))]};`
-          + `transform:translate(${x[i] - side / 2}px, ${box.clientHeight - (rows[i] + 1) * (side + 2) - 2}px)`;
+        tile.style.borderColor = LOOK.backgroundness[levelOf(at(epoch, number))];
+        tile.style.transform = `translate(${x[i] - side / 2}px, ${height - (rows[i] + 1) * (side + 2) - 3}px)`;
         tile.title = `backgroundness ${fixed(at(epoch, number))}`;
       });
-      middle.style.left = `${X(median)}px`;
+      middle.style.transform = `translate(${X(median)}px)`;
       middle.style.borderColor = LOOK.kinds[name][0];
       words.replaceChildren(h("b", { class: "kind", ...colourOf(name) }, letter(name)),
         ` ${LOOK.kinds[name][1].replace(/^[PFN]: /, "")}. Of all ${all.length}: median ${fixed(median)}, `
@@ -98,9 +103,9 @@ function render({ model, el }) {
       .own .lane { position: relative; border-bottom: 1px solid var(--m-line); overflow: hidden; }
       .own .tile { position: absolute; left: 0; top: 0; border: 4px solid; border-radius: 3px; image-rendering: auto; }
       .own .half { position: absolute; left: 50%; top: 0; bottom: 0; border-left: 1px dashed var(--m-soft); }
-      .own .middle { position: absolute; top: 0; bottom: 0; margin-left: -2px; border-left: 4px solid; opacity: .55; }
+      .own .middle { position: absolute; left: 0; top: 0; bottom: 0; margin-left: -2px; border-left: 4px solid; opacity: .55; }
       .own .kind { padding: 0 .4rem; border-radius: .2rem; background: var(--colour); color: var(--letter); }
-      @media (prefers-reduced-motion: no-preference) { .own .tile, .own .middle { transition: transform .4s, left .4s; } }`),
+      @media (prefers-reduced-motion: no-preference) { .bgnb:not(.hurried) :is(.tile, .middle) { transition: transform .4s; } }`),
     controls(slider(picture, "epoch", "epoch", [1, epochs, 1], (epoch) => `${epoch} of ${epochs}`), button),
     ...lanes.map(({ box, words }) => h("figure", { class: "wide" }, words, box)),
     axis,
