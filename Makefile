@@ -10,7 +10,7 @@ LOG := .venv/install.log
 PINNED := .venv/constraints.txt
 ALL := '.[test,class,cluster,dev]'
 WASM := --target=wasm32 -O2 -msimd128 -nostdlib -Wl,--no-entry,--strip-all,--export=__heap_base
-MADE := .venv .pytest_cache .ruff_cache .hypothesis build bgnb.egg-info
+MADE := .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis build bgnb.egg-info
 
 # pip writes to the log. If it fails, the end of the log is shown.
 define pip
