@@ -183,7 +183,7 @@ function sides(width, height, size, patch, step) {
   return [width, height].map((length) => patch + step * Math.max(0, Math.round((length * scale - patch) / step)));
 }
 
-const FINE = 2; // pixels of the canvas along a square of one value
+const FINE = 2; // values along a pixel of the scaled photo, so that outlines are smooth
 
 function render({ model, el }) {
   const picture = open({ model, el }, (state) => show?.(state));
@@ -192,7 +192,7 @@ function render({ model, el }) {
   const left = canvas(given.width, given.height, "photo with the map and its outline");
   const right = canvas(given.width, given.height, "what the threshold cuts out of the photo");
   const words = said(), photo = document.createElement("canvas");
-  let show, found, large, told = "", own = false, asked = 0;
+  let show, found, columns, rows, large, told = "", own = false, asked = 0;
 
   // Take in a picture, anything that a canvas can draw: keep its pixels, and map them.
   async function take(image, mine) {
@@ -209,14 +209,15 @@ function render({ model, el }) {
     const [wide, high] = sides(width, height, size, patch, step);
     const pixels = resized(pen.getImageData(0, 0, width, height).data, width, height, wide, high);
     const begin = performance.now();
-    const { scores, rows, columns, name } = await backgroundness(network, pixels, wide, high, (n) => engine(data.binary, n));
+    const { name, ...seen } = await backgroundness(network, pixels, wide, high, (n) => engine(data.binary, n));
     const took = performance.now() - begin;
     if (turn !== asked) return;
-    found = targetness(scores, rows, columns, patch / cell, step / cell);
+    found = targetness(seen.scores, seen.rows, seen.columns, patch / cell, step / cell);
     const scale = Math.max(1, Math.round(512 / wide));
     for (const one of [left, right]) Object.assign(one, { width: wide * scale, height: high * scale });
-    large = enlarged(found.map, found.columns, found.rows, left.width / FINE, left.height / FINE);
-    told = `${rows * columns} windows in ${took.toFixed(0)} ms (${name}), on ${wide} × ${high} pixels.`;
+    [columns, rows] = [FINE * wide, FINE * high];
+    large = enlarged(found.map, found.columns, found.rows, columns, rows);
+    told = `${seen.scores.length} windows in ${took.toFixed(0)} ms (${name}), on ${wide} × ${high} pixels.`;
     own = mine;
     save.hidden = false;
     picture.redraw();
@@ -281,11 +282,11 @@ function render({ model, el }) {
 
   show = ({ threshold, opacity, outline }) => {
     if (!large) return;
-    const pen = left.getContext("2d"), other = right.getContext("2d"), columns = left.width / FINE, rows = left.height / FINE;
+    const pen = left.getContext("2d"), other = right.getContext("2d");
     const colours = magma(opacity);
     for (const one of [pen, other]) one.drawImage(photo, 0, 0, left.width, left.height);
     paint(pen, columns, rows, (i) => colours[Math.floor(100 * large[i])]);
-    if (outline) stroke(pen, contour((i) => large[i] >= threshold, columns, rows, FINE), LOOK.outline, 4);
+    if (outline) stroke(pen, contour((i) => large[i] >= threshold, columns, rows, left.width / columns), LOOK.outline, 4);
     paint(other, columns, rows, (i) => (large[i] >= threshold ? 0 : PLAIN));
     const share = large.reduce((sum, value) => sum + (value >= threshold), 0) / large.length;
     words.textContent = `${own ? "Your photo" : "A photo to begin with"}: ${percent(share)} of it is cut out. ${told}`;
