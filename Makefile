@@ -56,8 +56,9 @@ run: .venv/ready
 	$(BIN)/bgnb run --size 128 --patch 24 --stride 4 --ratio 2 --preset quick --epochs 12 --json out/run.json --picture out/run.png
 	@echo "Look at out/run.png; all numbers are in out/run.json."
 
+# A process for each core, up to four. Each test computes in one thread.
 test: .venv/ready
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks

@@ -19,6 +19,7 @@ FLAT = 1e-5  # a map whose values differ by less than this (rounding) shows noth
 
 def localise(model: Network, images: Tensor, run: Run, progress: bool = False) -> Tensor:
     """Targetness ``(n, H, W)`` of images ``(n, 3, H, W)``: ``score_windows`` and ``targetness`` as ``run`` says, or the CAM."""
+    shaped("images", images, "n 3 H W")
     images, run = images.to(next(model.parameters()).device), run.resolved()
     height, width = images.shape[2:]
     size = height, width

@@ -168,6 +168,8 @@ class Run(Machine, Maps, Training, Pictures):
         choose("precision", self.precision, ("auto", "fp32", "bf16"))
         choose("schedule", self.schedule or SCHEDULES[0], SCHEDULES)
         choose("part", self.part, PARTS)
+        if self.weights == "":
+            raise InputError("weights '': name a file, or leave it out")
         check_network(self.net, self.patch)
         if self.method == "cam_unpadded" and self.net != "tiny":
             raise InputError(f"net {self.net}: always pads; method cam_unpadded needs tiny")

@@ -83,6 +83,8 @@ def fit(
     cut = cutter(imageset, device, None if run.image_level else run.patch)
     every_image = (image.permute(1, 2, 0).contiguous().to(device) for image in chain(imageset.targets, imageset.backgrounds))
     hooks = method.start(model, every_image, generator)
+    if "\0" in str(checkpoint):
+        raise InputError(f"checkpoint {str(checkpoint)!r}: no file can have this name")
     pictures = key(identity(imageset.targets), identity(imageset.backgrounds), repr(given)) if checkpoint else ""
     losses = load_checkpoint(checkpoint, run, pictures, model, mean, optimiser, generator) if checkpoint else []
     updates = count_updates(run, len(imageset.targets))

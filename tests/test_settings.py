@@ -61,7 +61,7 @@ def test_quick_keeps_our_reading_and_changes_the_training(method, batch):
     "wrong",
     [
         dict(preset="best"), dict(method="magic"), dict(overlap="max"), dict(precision="fp64"), dict(net="alexnet"),
-        dict(schedule="zigzag"), dict(part="half"),
+        dict(schedule="zigzag"), dict(part="half"), dict(weights=""),
         dict(patch=15), dict(patch=257), dict(stride=0), dict(stride=49), dict(ratio=0),
         dict(ratio=-1), dict(ratio=float("nan")), dict(ratio=float("inf")), dict(per_image=0), dict(epochs=0),
         dict(epochs=1.5), dict(epochs=True), dict(batch=0), dict(batch=1), dict(lr=0), dict(lr=float("inf")), dict(lr=1e30),

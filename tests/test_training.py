@@ -165,6 +165,11 @@ def test_a_checkpoint_of_another_run_is_refused(easy_set, tmp_path, other):
     assert checkpoint.read_bytes() == before
 
 
+def test_a_name_that_no_file_can_have_is_refused(easy_set):
+    with pytest.raises(InputError, match="checkpoint"):
+        fit(easy_set(), Run(**SMALL), checkpoint="a\0b", progress=False)
+
+
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", None])
 def test_a_broken_checkpoint_is_named(easy_set, tmp_path, content):
     checkpoint = tmp_path / "check.safetensors"
@@ -321,6 +326,18 @@ def test_a_killed_training_goes_on_by_itself_to_the_same_bits(easy_set, monkeypa
     again = trained(pictures, run, progress=False)
     assert same(again, whole) and len(epochs) == 2  # of four
     assert not saved[-1].exists()
+
+
+@pytest.mark.parametrize("watch", [None, lambda epoch, model, loss: None])
+def test_a_checkpoint_beside_a_finished_network_is_removed(easy_set, watch):
+    """A kill between the last two writes leaves both."""
+    pictures, run = easy_set(seed=13), Run(**(SMALL | dict(epochs=1)))
+    trained(pictures, run, progress=False, on_epoch=watch)
+    name = bgnb.training.network_key(pictures, run) + ("-epochs.part" if watch else ".part")
+    left = bgnb.training.cache_folder() / "networks" / name
+    left.write_bytes(b"")
+    trained(pictures, run, progress=False, on_epoch=watch)
+    assert not left.exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"damaged", None])

@@ -4,14 +4,16 @@ Photos lie in ``targets/<class>/NAME.jpg``, ``masks/<class>/NAME.png`` (optional
 """
 
 import os
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +25,8 @@ from bgnb.files import Busy, InputError, cache_folder, key, only_writer, progres
 CACHE_VERSION = 6  # raise it when the same arguments should give other pictures
 MOST_PIXELS, LONGEST = 100 * 10**6, 50  # of a picture: enough for any camera; more would need gigabytes
 MOST_THREADS = 8  # a photo of 24 million pixels takes 200 MB while it is read
+BIG, ONE_BIG = 25 * 10**6, threading.RLock()  # pixels; pictures with more are read one at a time, in however many threads
+STRIP = 256  # rows of a 16-bit picture that are converted at a time
 LARGE = 2**28  # bytes of prepared photos that are kept in memory: 5,461 photos of 128 pixels, 1,365 of 256
 MAPPED = ".pixels"  # files that hold more
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -143,16 +147,17 @@ def without_bad(
     return {name: [listing[name][i] for i in some] for name, some in chosen.items()}, bad + bad_places
 
 
-def read_photo(path: str | Path, mode: str = "RGB") -> Image.Image:
+def read_photo(path: str | Path, mode: str = "RGB", then: Callable[[Image.Image], Any] = lambda photo: photo) -> Any:
     """One picture, upright (EXIF) and in ``mode``. InputError if it is truncated, empty or not a picture.
 
-    Transparent pixels become white.
+    Transparent pixels become white. Returns the picture, or what ``then`` makes of it: no other big picture is read meanwhile.
     """
     check_name(path)
     try:
         if os.path.getsize(path) == 0:
             raise InputError(f"{path}: an empty file of 0 bytes")
-        with Image.open(path) as picture:
+        with ExitStack() as held:
+            picture = held.enter_context(Image.open(path))
             width, height = picture.size
             if width * height > MOST_PIXELS:
                 raise InputError(
@@ -160,17 +165,23 @@ def read_photo(path: str | Path, mode: str = "RGB") -> Image.Image:
                 )
             if max(width, height) > LONGEST * min(width, height):
                 raise InputError(f"{path}: a strip of {width}x{height} pixels, longer than 1:{LONGEST}; cut it into pieces first")
+            if width * height > BIG:
+                held.enter_context(ONE_BIG)
             if picture.mode in ("I", "F"):  # 32 bits; nobody knows which value is white
                 raise InputError(f"{path}: has 32 bits for each pixel; save it with 8 or 16")
             ImageOps.exif_transpose(picture, in_place=True)
             if picture.mode.startswith("I;16"):  # 16-bit grey, which Pillow would clip to 8 bits
-                return Image.fromarray((np.asarray(picture) // 257).astype(np.uint8)).convert(mode)
+                grey = np.empty((picture.height, picture.width), np.uint8)
+                for top in range(0, picture.height, STRIP):  # a copy of a whole large picture would take too much memory
+                    bottom = min(top + STRIP, picture.height)
+                    grey[top:bottom] = np.asarray(picture.crop((0, top, picture.width, bottom))) // 257
+                return then(Image.fromarray(grey).convert(mode))
             if mode == "RGB" and (picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info):
-                seen = picture.convert("RGBA")
+                seen = picture if picture.mode == "RGBA" else picture.convert("RGBA")
                 opaque = Image.new("RGB", seen.size, "white")
-                opaque.paste(seen, mask=seen.getchannel("A"))
-                return opaque
-            return picture.convert(mode)
+                opaque.paste(seen, mask=seen)
+                return then(opaque)
+            return then(picture.convert(mode))
     except Image.UnidentifiedImageError:
         raise InputError(f"{path}: not a picture") from None
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
@@ -244,7 +255,7 @@ def squares(files: list[Path], size: int, title: str, progress: bool) -> Tensor:
     """
 
     def read(index: int) -> Image.Image:
-        return square(read_photo(files[index]), size)
+        return read_photo(files[index], then=lambda photo: square(photo, size))
 
     if len(files) * 3 * size**2 <= LARGE:
         return gather(len(files), size, read, title, progress)
@@ -315,13 +326,17 @@ def read_target(listing: dict[str, list[Path]], index: int, size: int) -> tuple[
 
     InputError if the target lies wholly outside the square.
     """
-    photo, mask = read_photo(listing["targets"][index]), None
-    if listing["masks"]:
+
+    def squared(photo: Image.Image) -> tuple[Image.Image, np.ndarray | None]:
+        if not listing["masks"]:
+            return square(photo, size), None
         file = listing["masks"][index]
         mask = np.asarray(square(read_mask(file, photo), size)) > 127
         if not mask.any():
             raise InputError(f"{file}: the target lies outside the central square that is used; crop the photo")
-    return square(photo, size), mask
+        return square(photo, size), mask
+
+    return read_photo(listing["targets"][index], then=squared)
 
 
 def image_set(listing: dict[str, list[Path]], *, size: int, images: int | None, seed: int, progress: bool, **_) -> ImageSet:

@@ -86,8 +86,11 @@ def extract(
         names, files = [named[file] for file in left["targets"]], [left["targets"], left["backgrounds"]]
     run = for_photos(run, targets, len(names))
     model = learnt(files, names, run, progress)
-    small = in_threads(lambda i: upright(read_photo(files[0][i]), run.size), range(len(names)), "maps", progress)
-    maps = [map_photo(model, photo, run) for photo in small]
+
+    def small(index: int) -> Image.Image:
+        return read_photo(files[0][index], then=lambda photo: upright(photo, run.size))
+
+    maps = [map_photo(model, photo, run) for photo in in_threads(small, range(len(names)), "maps", progress)]
     chosen = threshold_without_masks(maps) if threshold is None else threshold
     report = {
         "run": asdict(run.resolved()),
@@ -181,15 +184,19 @@ def move_all(part: Path, out: Path, names: list[str]) -> None:
             place, before = out / name, old / str(number)
             place.parent.mkdir(parents=True, exist_ok=True)
             old.mkdir(exist_ok=True)
-            if place.exists():
-                place.replace(before)
+            if place.exists():  # the old file stays in its place until the new one takes it
+                try:
+                    before.hardlink_to(place)
+                except OSError:  # a file system without links
+                    shutil.copy2(place, before)
             moved.append((place, before))
             (part / name).replace(place)
     except BaseException:
         for place, before in reversed(moved):
-            place.unlink(missing_ok=True)
             if before.exists():
                 before.replace(place)
+            else:
+                place.unlink(missing_ok=True)
         raise
 
 

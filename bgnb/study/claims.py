@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bgnb.files import InputError
 from bgnb.study import comparison, longruns, paper, stopping, tables
 from bgnb.study.intervals import bootstrap_over_seeds
 from bgnb.study.longruns import FEWEST, NOT_RUN, SEEDS, decide, lacking, signed
@@ -279,10 +278,7 @@ def headline(found: Mapping[str, Mapping[str, dict]]) -> str:
 def put_into(path: str | Path, found: Mapping[str, Mapping[str, dict]]) -> None:
     """Put the claims into a Markdown file, wherever it has a mark for them: claims, claims_beside or headline."""
     blocks = {"claims": claims_table, "claims_beside": beside_table, "headline": headline}
-    try:
-        page = Path(path).read_text()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    page = tables.page_text(path)
     there = [name for name in blocks if f"<!-- {name} -->\n" in page]
     for name in there or ["claims"]:
         tables.put_into(path, name, blocks[name](found))

@@ -256,9 +256,17 @@ def inside(table: pd.DataFrame) -> str:
     return f"Inside our interval: {', '.join(counts)}." if counts else "The paper has no such cells."
 
 
+def page_text(path: str | Path) -> str:
+    """The text of a Markdown file. InputError if it cannot be read, or is no text."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as text ({getattr(error, 'strerror', None) or 'not UTF-8'})") from None
+
+
 def put_into(path: str | Path, name: str, text: str) -> None:
     """Replace the text between ``<!-- NAME -->`` and ``<!-- end -->`` in a Markdown file."""
-    page = Path(path).read_text()
+    page = page_text(path)
     before, mark, rest = page.partition(f"<!-- {name} -->\n")
     _, end, after = rest.partition("<!-- end -->")
     if not (mark and end):

@@ -31,7 +31,7 @@ from bgnb.study.tables import put_into
 
 CPU = torch.device("cpu")
 BF16 = compute_dtype(CPU)  # bfloat16 where the processor gains from it
-TABLE = "bench_bf16" if BF16 == torch.bfloat16 else "bench_fp32"  # where the table stands in the page
+TABLE = "bench_bf16" if torch.bfloat16 == BF16 else "bench_fp32"  # where the table stands in the page
 PATCH, STRIDE, SIZE = 48, 8, 256  # the paper's
 
 

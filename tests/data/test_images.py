@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import time
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 
 from bgnb import InputError, Run, fit, load
 from bgnb.data import images
-from bgnb.data.images import read_mask, read_photo, square
+from bgnb.data.images import in_threads, read_mask, read_photo, square
 
 
 def get(folder, **options):
@@ -82,6 +83,29 @@ def test_sixteen_bits_of_grey_are_scaled_not_clipped(photos):
     assert np.abs(grey[..., 0].astype(int) - ramp / 257).max() <= 1 and (grey[..., 0] == grey[..., 2]).all()
     mask = np.asarray(read_mask(photos / "masks/cat/cat_0.png", picture))
     assert (mask > 0).mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_big_pictures_are_read_one_at_a_time(tmp_path, monkeypatch):
+    """However many threads there are: each picture takes a gigabyte."""
+    for i in range(6):
+        Image.new("RGB", (32, 32), (i, i, i)).save(tmp_path / f"{i}.png")
+    inside, most = [], []
+
+    def look(photo):
+        inside.append(photo)
+        time.sleep(0.05)
+        most.append(len(inside))
+        inside.pop()
+        return photo.getpixel((0, 0))[0]
+
+    def read(i):
+        return read_photo(tmp_path / f"{i}.png", then=look)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert list(in_threads(read, range(6), "", False)) == [*range(6)] and max(most) > 1
+    most.clear()
+    monkeypatch.setattr("bgnb.data.images.BIG", 1000)
+    assert list(in_threads(read, range(6), "", False)) == [*range(6)] and max(most) == 1
 
 
 def test_a_name_that_is_no_text_is_refused(photos):
@@ -324,11 +348,11 @@ def test_a_preparation_that_was_cut_off_goes_on(make_photos, on_disk, monkeypatc
         file.unlink()
     real = images.read_photo
 
-    def cut_off(path, *mode):
+    def cut_off(path, **options):
         read.append(path)
         if path.name == "place_19.png" and "goes on" not in read:
             raise KeyboardInterrupt
-        return real(path, *mode)
+        return real(path, **options)
 
     monkeypatch.setattr(images, "read_photo", cut_off)
     with pytest.raises(KeyboardInterrupt):

@@ -117,6 +117,21 @@ def test_if_one_file_cannot_be_moved_all_is_as_it_was(folders, tmp_path, monkeyp
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_the_old_file_stays_until_the_new_one_takes_its_place(folders, tmp_path, monkeypatch):
+    """So that a kill at any moment leaves one of the two."""
+    out, replace, there = tmp_path / "out", Path.replace, []
+    extract(*folders, out, RUN, threshold=0.9, progress=False)
+    before = contents(out)
+
+    def watch(self, target):
+        there.append(Path(target).exists())
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", watch)
+    extract(*folders, out, RUN, threshold=0.1, progress=False)
+    assert len(there) >= len(before) and all(there[-len(before) :]) and contents(out) != before
+
+
 def test_photos_that_would_share_a_name_keep_three_results(tmp_path):
     targets = photos(tmp_path / "in", "a.jpg", "a.png", "a.jpg.png", "B.jpg", "b.png", "c.png")
     report = extract(targets, photos(tmp_path / "grounds", "1.png", "2.png"), tmp_path / "out", RUN, progress=False)

@@ -291,6 +291,9 @@ def test_claims_are_put_where_a_page_has_marks(tmp_path, capsys):
     page.write_text("no marks")
     with pytest.raises(InputError, match="claims"):
         put_into(page, found)
+    page.write_bytes(b"\xff")
+    with pytest.raises(InputError, match="cannot be read as text"):
+        put_into(page, found)
     with pytest.raises(InputError, match=r"missing\.md"):
         put_into(tmp_path / "missing.md", found)
 

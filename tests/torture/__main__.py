@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from itertools import pairwise
+from itertools import count, islice, pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,11 +40,11 @@ def row(part: str, what: str, outcomes: list[list[str]], note: str = "") -> dict
     return {"part": part, "what": what, "tried": len(outcomes), "passed": passed, "note": note}
 
 
-def cycles(part: str, one: Callable[[int], tuple[str, list[str]]], count: int) -> list[dict]:
-    """Rows for ``count`` cycles, one for each kind of accident."""
+def cycles(part: str, one: Callable[[int], tuple[str, list[str]]], tries: int) -> list[dict]:
+    """Rows for so many cycles, one for each kind of accident."""
     found = {}
     with ThreadPoolExecutor(WORKERS) as pool:
-        for what, faults in pool.map(one, range(count)):
+        for what, faults in pool.map(one, range(tries)):
             found.setdefault(what, []).append(faults)
     return [row(part, what, found[what]) for what in sorted(found)]
 
@@ -64,9 +64,11 @@ def accidents(parts: dict[str, int], seed: int, folder: Path, timed: bool) -> li
         rows += cycles("together", lambda n: together.cycle(n, *common), parts["together"])
     rows.append(row("all of these", "the given photos are untouched", [[] if jobs.fingerprint(given) == before else ["changed"]]))
     if "without" in parts:
-        for safeguard, cycle in (("atomic write", kills.cycle), ("lock", together.cycle)):
+        writes = (n for n in count() if kills.way(n) == "SIGKILL in a write")
+        sweeps = (n for n in count() if together.pair(n) == "sweep")
+        for safeguard, cycle, numbers in (("atomic write", kills.cycle, writes), ("lock", together.cycle, sweeps)):
             with ThreadPoolExecutor(WORKERS) as pool:
-                tries = range(parts["without"])
+                tries = islice(numbers, parts["without"])
                 ends = [*pool.map(lambda n, c=cycle, s=safeguard: c(n, *common, without=s), tries)]
             caught = sum(bool(faults) for _, faults in ends)
             what = f"without the {safeguard}, the suite notices"
@@ -80,9 +82,9 @@ def blocks(function: Callable, calls: list[tuple]) -> list:
         return [future.result() for future in [pool.submit(function, *call) for call in calls]]
 
 
-def damaged(count: int, seed: int, folder: Path) -> list[dict]:
+def damaged(tries: int, seed: int, folder: Path) -> list[dict]:
     """Pictures by kind, and how much memory reading them took."""
-    ends = [*range(0, count, 250), count]
+    ends = [*range(0, tries, 250), tries]
     found, memory = {}, []
     for outcomes, most in blocks(pictures.block, [(first, last, seed, str(folder)) for first, last in pairwise(ends)]):
         memory.append(most)
@@ -100,16 +102,17 @@ def damaged(count: int, seed: int, folder: Path) -> list[dict]:
     return [*rows, row("pictures", "memory below 2 GB", less, f"{max(memory) / 1e6:.0f} MB at most")]
 
 
-def odd(count: int, seed: int, folder: Path) -> list[dict]:
+def odd(tries: int, seed: int, folder: Path) -> list[dict]:
     """Odd values, by where they are given."""
-    each = -(-count // (2 * len(values.KINDS)))
+    each = -(-tries // (2 * len(values.KINDS)))
     calls = [(kind, each, 2 * seed + half, str(folder)) for kind in values.KINDS for half in (0, 1)]
     rows, found = [], blocks(values.block, calls)
     for number, kind in enumerate(values.KINDS):
         outcomes = [outcome for block in found[2 * number : 2 * number + 2] for outcome in block]
         refused = outcomes.count("refused")
         wrong = [[] if outcome in values.FINE else [outcome] for outcome in outcomes]
-        rows.append(row("values", kind, wrong, f"{refused} refused"))
+        python = outcomes.count("TypeError")
+        rows.append(row("values", kind, wrong, f"{refused} refused" + f", {python} by Python itself" * (python > 0)))
     return rows
 
 

@@ -13,30 +13,35 @@ WAYS = ("SIGKILL at a random time", "SIGKILL in a write", "SIGINT", "SIGKILL in 
 STOPS = 2.0  # seconds that Ctrl-C may take
 
 
+def way(number: int) -> str:
+    """What is done to the command of a cycle."""
+    return WAYS[number // 2 % len(WAYS)]
+
+
 def cycle(
     number: int, seed: int, given: Path, folder: Path, references: dict[str, Reference], without: str | None = None, timed=True
 ) -> tuple[str, list[str]]:
     """One kill. Returns what was done, and all that then was not as promised."""
     rng = random.Random(f"kills {seed} {number}")
-    job, way = JOBS[number % len(JOBS)], WAYS[number // 2 % len(WAYS)]
+    job, what = JOBS[number % len(JOBS)], way(number)
     known, place = references[job], Place(folder / f"kill-{number}-{without}", given)
     before = known.old if rng.random() < 0.5 else {}
     if before:
         shutil.copytree(known.before, place.out, dirs_exist_ok=True)
     faults = []
     plan = {"without": without} if without else {}
-    if way == "SIGKILL in a write":
+    if what == "SIGKILL in a write":
         place.start(job, **plan, at=rng.randint(1, known.moments), what="kill").wait()
     else:
         forked = rng.random() < 0.5
         command = place.start(job, **plan, forked=forked)
         time.sleep(rng.uniform(0, 0.95) * (known.seconds if forked else known.seconds_afresh))
-        command.send(signal.SIGKILL if way.startswith("SIGKILL") else signal.SIGINT)
+        command.send(signal.SIGKILL if what.startswith("SIGKILL") else signal.SIGINT)
         clock = time.perf_counter()
         status, error = command.wait()
         seconds = time.perf_counter() - clock
         unborn = status == -signal.SIGINT and "bgnb" not in error  # Python itself was still starting
-        if way == "SIGINT" and status and not unborn:  # without a status, it had ended before
+        if what == "SIGINT" and status and not unborn:  # without a status, it had ended before
             if status != 130:
                 faults.append(f"status {status} instead of 130")
             if timed and seconds > STOPS:
@@ -54,4 +59,4 @@ def cycle(
         faults.append("other results than in peace")
     faults += [f"left: {name}" for name in place.leftovers()]
     place.remove()
-    return f"{job}, {way}", faults
+    return f"{job}, {what}", faults

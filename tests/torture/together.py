@@ -21,13 +21,18 @@ PAIRS = {
 ORDER = ("run", "sweep", "extract", "training", "sweep", "extract", "rerun")  # in turn
 
 
+def pair(number: int) -> str:
+    """What is started twice in a cycle."""
+    return ORDER[number % len(ORDER)]
+
+
 def cycle(
     number: int, seed: int, given: Path, folder: Path, references: dict[str, Reference], without: str | None = None
 ) -> tuple[str, list[str]]:
     """One pair: what was done, and every fault. In half of the pairs, the first waits in a write until the second has ended."""
     rng = random.Random(f"together {seed} {number}")
-    pair, stops = ORDER[number % len(ORDER)], number // len(ORDER) % 2 == 0
-    job = "run" if pair == "training" else pair
+    started, stops = pair(number), number // len(ORDER) % 2 == 0
+    job = "run" if started == "training" else started
     known, place = references[job], Place(folder / f"pair-{number}-{without}", given)
     before = known.old if rng.random() < 0.5 else {}
     if before:
@@ -39,7 +44,7 @@ def cycle(
     else:
         time.sleep(rng.uniform(0, known.seconds / 2))
     command = arguments(job, given, place.out)
-    if pair == "training":
+    if started == "training":
         command = [place.out / "other.json" if word == place.out / "run.json" else word for word in command]
         command = command[: command.index("--picture")]
     two = place.start(job, command=command, **plan)
@@ -58,14 +63,14 @@ def cycle(
     if all(status for status, _ in ends):
         faults.append("neither ended well")
     new, found = known.new if before else fresh(known), results(job, place.out)
-    if pair == "training" and json.loads(found.pop("other.json", "{}")) != json.loads(new["run.json"]):
+    if started == "training" and json.loads(found.pop("other.json", "{}")) != json.loads(new["run.json"]):
         faults.append("the two networks differ")
     if found != new:
         faults.append("other results than in peace")
     faults += [f"still running: {name}" for name in orphans(place)]
     faults += [f"left: {name}" for name in place.leftovers()]
     place.remove()
-    return PAIRS[pair], faults
+    return PAIRS[started], faults
 
 
 def wait_until_stopped(command: Command) -> None:

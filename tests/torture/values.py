@@ -31,9 +31,14 @@ from bgnb import cli
 from bgnb.settings import PRESETS
 
 ROOM = 4 * 2**30  # bytes that a call may take on top of what is loaded
-SECONDS = 30  # that a call on four tiny pictures may take
+SECONDS = 30  # of the processor that a call on four tiny pictures may take
 KINDS = ("fields of Run", "Python, values of the right type", "Python, values of a wrong type", "command line")
-FINE = ("fine", "refused")
+FINE = ("fine", "refused", "TypeError")  # the last for values of a wrong type only, AttributeErrors included
+
+
+class TooLong(BaseException):
+    """A call takes too long. No command may take this for an error of its own."""
+
 
 # ---- odd values, by the type that a function asks for ----
 
@@ -213,8 +218,8 @@ def functions() -> dict[str, Callable]:
     return {name: f for name, f in found.items() if f not in CONTAINERS and inspect.signature(f).parameters}
 
 
-def call(name: str, function: Callable, arguments: dict, odd: list[str]) -> str:
-    """Call a function: "fine", "refused", or what is wrong with the way it ended."""
+def call(name: str, function: Callable, arguments: dict, odd: list[str], right: bool = True) -> str:
+    """Call a function: "fine", "refused", "TypeError" (for a wrong type), or what is wrong with the way it ended."""
     shown = f"{name}({', '.join(f'{key}={show(arguments[key])}' for key in odd)})"
     named = {part for key in odd for part in (key, *PARTS.get(key, []))}
     try:
@@ -230,9 +235,11 @@ def call(name: str, function: Callable, arguments: dict, odd: list[str]) -> str:
         ):
             return "refused"
         return f"{shown}: names no argument: {type(error).__name__}: {words[:100]}"
-    except TimeoutError:
+    except TooLong:
         return f"{shown}: takes more than {SECONDS} s"
     except Exception as error:
+        if isinstance(error, TypeError | AttributeError) and not right:
+            return "TypeError"
         return f"{shown}: {type(error).__name__}: {str(error).splitlines()[0][:100] if str(error) else ''}"
     given = any(is_nan(arguments[key]) for key in odd)  # no number in, no number out
     if name != "noise_rate" and not given and isinstance(result, float | torch.Tensor | np.ndarray | tuple) and is_nan(result):
@@ -271,18 +278,18 @@ def limits():
     """A call that takes too long is cut off, and one that asks for too much memory gets none."""
 
     def stop(number, frame):
-        raise TimeoutError
+        raise TooLong
 
-    before = signal.signal(signal.SIGALRM, stop)
+    before = signal.signal(signal.SIGPROF, stop)
     now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     room = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (now + ROOM, room[1]))
-    signal.alarm(SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
         resource.setrlimit(resource.RLIMIT_AS, room)
 
 
@@ -318,7 +325,7 @@ def in_python(right: bool, count: int, number: int, folder: Path) -> list[str]:
             except Exception as error:
                 outcomes.append(f"ImageSet: {type(error).__name__}: {error}")
                 return
-        outcomes.append(call(name, every[name], arguments, odd))
+        outcomes.append(call(name, every[name], arguments, odd, right))
 
     many(count, number, one)
     return outcomes
@@ -432,9 +439,10 @@ def in_one_line(command: str, good: list[str], values: dict[str, str]) -> str:
     if status != 2:
         return f"bgnb {shown}: status {status}: {said[-100:]}"
     named = [*values, *(name.replace("-", "_") for name in values)]
-    named += [" ".join(word.split()) for word in (*values.values(), *good)]
+    named += [" ".join(word.replace("\n", "\\n").split()) for word in (*values.values(), *good)]
+    named += ["bgnb: .: "] if "" in values.values() else []  # the folder that an empty path means
     said = " ".join(said.split())
-    if "" in values.values() and "Unrecognized options:" in said:
+    if "Unrecognized options" in said:  # the parser folds a long word
         return "refused"
     if "For full helptext" in said:  # the parser's own words
         return "refused" if any(name and name in said for name in named) else f"bgnb {shown}: names no option: {said[:200]}"
