@@ -348,11 +348,11 @@ def test_a_preparation_that_was_cut_off_goes_on(make_photos, on_disk, monkeypatc
         file.unlink()
     real = images.read_photo
 
-    def cut_off(path, **options):
+    def cut_off(path, *mode, **options):
         read.append(path)
         if path.name == "place_19.png" and "goes on" not in read:
             raise KeyboardInterrupt
-        return real(path, **options)
+        return real(path, *mode, **options)
 
     monkeypatch.setattr(images, "read_photo", cut_off)
     with pytest.raises(KeyboardInterrupt):
