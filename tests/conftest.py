@@ -1,6 +1,7 @@
 """What several tests share: a cache of their own, random pictures, and a small folder of photos made on the fly."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,20 @@ def cache(tmp_path_factory):
 def one_thread():
     """The pictures here are so small that several threads would only wait for each other."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """The system's Chromium, one for all tests of a file. It ends with it: Playwright's event loop would disturb other tests."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no chromium on this machine: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
 
 
 def noise(*shape, seed=0):

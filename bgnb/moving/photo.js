@@ -27,8 +27,10 @@ function plain(count) {
             for (let at = first; at < first + run; at++, weight += 8) {
               const value = all[at];
               if (value === 0) continue; // after a ReLU, many are
-              a += value * all[weight]; b += value * all[weight + 1]; c += value * all[weight + 2]; d += value * all[weight + 3];
-              e += value * all[weight + 4]; f += value * all[weight + 5]; g += value * all[weight + 6]; i += value * all[weight + 7];
+              a += value * all[weight]; b += value * all[weight + 1];
+              c += value * all[weight + 2]; d += value * all[weight + 3];
+              e += value * all[weight + 4]; f += value * all[weight + 5];
+              g += value * all[weight + 6]; i += value * all[weight + 7];
             }
           }
           const place = to + (y * across + x) * outs + o, relu = (sum) => (sum > 0 ? sum : 0);
@@ -112,7 +114,9 @@ async function backgroundness({ weights, layers, scale, shift, side }, rgba, wid
 // cover a cell, stretched to 0 ... 1. A flat map shows nothing and becomes 0.
 function targetness(scores, rows, columns, patch, stride) {
   const high = (rows - 1) * stride + patch, wide = (columns - 1) * stride + patch;
-  const ends = (count, cell) => [Math.max(0, Math.ceil((cell - patch + 1) / stride)), Math.min(count - 1, Math.floor(cell / stride))];
+  const ends = (count, cell) => [
+    Math.max(0, Math.ceil((cell - patch + 1) / stride)), Math.min(count - 1, Math.floor(cell / stride)),
+  ];
   const map = new Float32Array(high * wide);
   for (let y = 0; y < high; y++) {
     for (let x = 0; x < wide; x++) {
@@ -138,7 +142,8 @@ function resized(rgba, width, height, wide, high) {
     const last = Math.min(length, Math.trunc(centre + 3 * stretch + 0.5));
     const values = Array.from({ length: last - first }, (_, j) => lanczos((j + first - centre + 0.5) * (1 / stretch)));
     const sum = values.reduce((a, b) => a + b, 0);
-    return { first, weights: Int32Array.from(values, (value) => Math.round(Math.abs(value / sum) * 2 ** 22) * Math.sign(value / sum)) };
+    const whole = (value) => Math.round(Math.abs(value / sum) * 2 ** 22) * Math.sign(value / sum);
+    return { first, weights: Int32Array.from(values, whole) };
   });
   // Resize `lines` lines of `from`; neighbours on a line lie `step` pixels apart, and lines `next`.
   function pass(from, lines, step, next, length, wanted, stepTo, nextTo) {
@@ -264,7 +269,8 @@ function render({ model, el }) {
   }, h("label", {}, input, "Choose a photo"), h("span", {}, "or drop one here. It stays on this machine."));
   picture.root.append(
     style(`
-      .own .drop { align-items: center; gap: .5rem .8rem; padding: .8rem; border: 2px dashed var(--m-soft); border-radius: .6rem; }
+      .own .drop { align-items: center; gap: .5rem .8rem; padding: .8rem; }
+      .own .drop { border: 2px dashed var(--m-soft); border-radius: .6rem; }
       .own .drop.over { border-color: var(--m-accent); background: var(--m-shade); }
       .own .drop input { width: 100%; font-size: 0; } .own .note { margin: 0; }`),
     h("p", { class: "note" }, given.note),

@@ -40,7 +40,8 @@ function render({ model, el }) {
   function place() {
     const { epoch } = picture.state, width = lanes[0].box.clientWidth;
     if (!width) return;
-    picture.root.classList.toggle("hurried", performance.now() - before < 200); // a key held down: tiles jump, they do not glide
+    // While a key is held down, tiles jump. They do not glide.
+    picture.root.classList.toggle("hurried", performance.now() - before < 200);
     before = performance.now();
     const side = width < 520 ? 28 : 38, most = 6, X = (score) => side / 2 + 2 + score * (width - side - 4);
     if (width !== last) { // every lane is as high as its fullest epoch, so nothing below it jumps
@@ -105,7 +106,9 @@ function render({ model, el }) {
       .own .half { position: absolute; left: 50%; top: 0; bottom: 0; border-left: 1px dashed var(--m-soft); }
       .own .middle { position: absolute; left: 0; top: 0; bottom: 0; margin-left: -2px; border-left: 4px solid; opacity: .55; }
       .own .kind { padding: 0 .4rem; border-radius: .2rem; background: var(--colour); color: var(--letter); }
-      @media (prefers-reduced-motion: no-preference) { .bgnb:not(.hurried) :is(.tile, .middle) { transition: transform .4s; } }`),
+      @media (prefers-reduced-motion: no-preference) {
+        .bgnb:not(.hurried) :is(.tile, .middle) { transition: transform .4s; }
+      }`),
     controls(slider(picture, "epoch", "epoch", [1, epochs, 1], (epoch) => `${epoch} of ${epochs}`), button),
     ...lanes.map(({ box, words }) => h("figure", { class: "wide" }, words, box)),
     axis,

@@ -92,19 +92,13 @@ def serving(command: list[str], address: str, **options):
 
 
 @pytest.fixture
-def page():
-    """A page of chromium; ``page.asked`` lists the addresses of other machines that it asked for."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.asked = []
-        page.on(
-            "request", lambda r: page.asked.append(r.url) if r.url.startswith("http") and "//127.0.0.1" not in r.url else None
-        )
-        yield page
-        browser.close()
+def page(chromium):
+    """A page of Chromium; ``page.asked`` lists the addresses of other machines that it asked for."""
+    page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+    page.asked = []
+    page.on("request", lambda r: page.asked.append(r.url) if r.url.startswith("http") and "//127.0.0.1" not in r.url else None)
+    yield page
+    page.close()
 
 
 def move_by_keyboard(page, name: str) -> None:

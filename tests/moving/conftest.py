@@ -2,7 +2,6 @@
 
 import base64
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ import torch
 from bgnb import moving
 from bgnb.data import ImageSet
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 STAND_IN = """
 ({ kind, state }) => {
   const revive = (_, v) => typeof v?.b64 === "string"
@@ -34,19 +32,13 @@ STAND_IN = """
 """
 
 
-@pytest.fixture(scope="session")
-def browser():
-    """A page of chromium, one for all tests of this folder."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        page = browser.new_page(viewport={"width": 1000, "height": 900})
-        page.set_default_timeout(15_000)
-        yield page
-        browser.close()
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """A page of Chromium, one for all tests of a file."""
+    page = chromium.new_page(viewport={"width": 1000, "height": 900})
+    page.set_default_timeout(15_000)
+    yield page
+    page.close()
 
 
 @pytest.fixture
