@@ -1,7 +1,7 @@
 """Torture ``bgnb``: kills, damaged pictures, odd values, full disks and two of everything, in one table.
 
 ``make torture`` runs it whole, in about half an hour on two cores, and writes the table into docs/trust.md. To run one part:
-``python tests/torture --only kills --share 0.1``.
+``python tests/torture --only kills --share 0.1``; with ``--into``, the page keeps the rows of all other parts.
 """
 
 import argparse
@@ -29,6 +29,8 @@ from bgnb.study.tables import markdown, put_into
 
 WORKERS = 2
 COUNTS = {"kills": 100, "pictures": 2000, "values": 3000, "disks": 24, "together": 14, "size": 100_000, "without": 20}
+COLUMNS = ("part", "what", "tried", "passed", "note")
+ORDER = ("pictures", "values", "kills", "disks", "together", "all of these", "must fail", "size")  # of the parts in the table
 
 
 def row(part: str, what: str, outcomes: list[list[str]], note: str = "") -> dict:
@@ -37,7 +39,7 @@ def row(part: str, what: str, outcomes: list[list[str]], note: str = "") -> dict
     for fault in faults:
         print(f"{part}, {what}: {fault}", file=sys.stderr, flush=True)
     passed = sum(not outcome for outcome in outcomes)
-    return {"part": part, "what": what, "tried": len(outcomes), "passed": passed, "note": note}
+    return dict(zip(COLUMNS, (part, what, len(outcomes), passed, note), strict=True))
 
 
 def cycles(part: str, one: Callable[[int], tuple[str, list[str]]], tries: int) -> list[dict]:
@@ -116,6 +118,15 @@ def odd(tries: int, seed: int, folder: Path) -> list[dict]:
     return rows
 
 
+def with_old(page: str, rows: list[dict]) -> list[dict]:
+    """The rows, and those that a page holds of parts that were not run this time."""
+    lines = page.partition("<!-- torture -->\n")[2].partition("<!-- end -->")[0].splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")][2:]
+    old = [dict(zip(COLUMNS, row, strict=True)) for row in cells]
+    new = {row["part"] for row in rows}
+    return sorted([row for row in old if row["part"] not in new] + rows, key=lambda row: ORDER.index(row["part"]))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="*", choices=COUNTS, default=[*COUNTS], help="parts to run")
@@ -138,7 +149,8 @@ def main() -> int:
             rows += accidents(parts, options.seed, folder / "commands", not options.untimed)
         if "size" in parts:
             rows += size(parts["size"], options.seed)
-    text = f"{markdown(pd.DataFrame(rows))}\n\nMeasured on {processor()}, {os.cpu_count()} cores; seed {options.seed}."
+    shown = with_old(Path(options.into).read_text(), rows) if options.into else rows
+    text = f"{markdown(pd.DataFrame(shown))}\n\nMeasured on {processor()}, {os.cpu_count()} cores; seed {options.seed}."
     print(text)
     if options.into:
         put_into(options.into, "torture", text)
