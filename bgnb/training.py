@@ -68,6 +68,8 @@ def fit(
     >>> len(model.losses)
     2
     """
+    if "\0" in str(checkpoint):
+        raise InputError(f"checkpoint {str(checkpoint)!r}: no file can have this name")
     run, device = run.resolved(), pick_device(run.device)
     dtype = compute_dtype(device, run.precision)
     given, method = method, method or CLASSES[run.method]()
@@ -83,8 +85,6 @@ def fit(
     cut = cutter(imageset, device, None if run.image_level else run.patch)
     every_image = (image.permute(1, 2, 0).contiguous().to(device) for image in chain(imageset.targets, imageset.backgrounds))
     hooks = method.start(model, every_image, generator)
-    if "\0" in str(checkpoint):
-        raise InputError(f"checkpoint {str(checkpoint)!r}: no file can have this name")
     pictures = key(identity(imageset.targets), identity(imageset.backgrounds), repr(given)) if checkpoint else ""
     losses = load_checkpoint(checkpoint, run, pictures, model, mean, optimiser, generator) if checkpoint else []
     updates = count_updates(run, len(imageset.targets))

@@ -345,17 +345,17 @@ def image_set(listing: dict[str, list[Path]], *, size: int, images: int | None, 
     chosen = pick(len(listing["targets"]), images, rng, "target photos")
     backgrounds = pick(len(listing["backgrounds"]), images, rng, "background photos")
 
-    masks = torch.empty(len(chosen), size, size, dtype=torch.bool)
+    masks = torch.empty(len(chosen), size, size, dtype=torch.bool) if listing["masks"] else None
 
     def read(number: int) -> Image.Image:
         photo, mask = read_target(listing, chosen[number], size)
-        masks[number] = torch.from_numpy(mask)
+        if masks is not None:
+            masks[number] = torch.from_numpy(mask)
         return photo
 
-    if listing["masks"]:
-        targets = gather(len(chosen), size, read, "targets", progress)
-    else:
+    if masks is None:
         targets = squares([listing["targets"][i] for i in chosen], size, "targets", progress)
+    else:
+        targets = gather(len(chosen), size, read, "targets", progress)
     places = squares([listing["backgrounds"][i] for i in backgrounds], size, "backgrounds", progress)
-    names = tuple(listing["targets"][i].stem for i in chosen)
-    return ImageSet(targets, masks if listing["masks"] else None, places, names)
+    return ImageSet(targets, masks, places, tuple(listing["targets"][i].stem for i in chosen))

@@ -23,6 +23,8 @@ from bgnb.plots.base import SERIES, room
 from bgnb.plots.pictures import PLAIN
 
 FOLDER = files("bgnb.moving")
+PARTS = {"photo": ("network", "pixels")}  # what a kind needs besides common.js: KIND -> modules that are no kinds themselves
+NO_KINDS = {"common"}.union(*PARTS.values())
 MIME = "application/vnd.bgnb.moving+json"  # of an output that moves, while pages are built
 LEVELS = 100  # map thresholds that a page can tell apart: 0.01, 0.02 ... 1
 FOUND = 0.4  # the IoU from which a photo counts as found (paper, Sec. 4)
@@ -30,16 +32,16 @@ FOUND = 0.4  # the IoU from which a photo counts as found (paper, Sec. 4)
 
 @cache
 def source(kind: str) -> str:
-    """The ES module of a kind of picture: colours, ``common.js`` and ``KIND.js`` joined. It imports nothing.
+    """The ES module of a kind of picture: colours, ``common.js``, its ``PARTS`` and ``KIND.js`` joined. It imports nothing.
 
     Its default export is ``{ render }``, as anywidget wants it. InputError if there is no such kind.
 
     >>> source("map").rstrip().endswith("export default { render };")
     True
     """
-    if not (FOLDER / f"{kind}.js").is_file() or kind == "common":
+    if not (FOLDER / f"{kind}.js").is_file() or kind in NO_KINDS:
         raise InputError(f"kind {kind!r}: bgnb.moving has no such picture")
-    parts = [(FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in ("common", kind)]
+    parts = [(FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in ("common", *PARTS.get(kind, ()), kind)]
     return "\n".join([f"const LOOK = {json.dumps(look(), separators=(',', ':'))};", *parts])
 
 

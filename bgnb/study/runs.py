@@ -171,8 +171,7 @@ def measure(
         if held_out_photos:
             numbers["held_out_photos"] = readings(references.held_out_photos(imageset, run), masks)
     lap("measure")
-    numbers |= {"seconds": seconds, "device": describe(device), "versions": versions()}
-    numbers["processor"] = processor()
+    numbers |= {"seconds": seconds, "device": describe(device), "processor": processor(), "versions": versions()}
     numbers["precision"] = str(compute_dtype(device, run.precision)).removeprefix("torch.")
     for file in (kept, kept.with_suffix(".part")) if kept else ():
         file.unlink(missing_ok=True)

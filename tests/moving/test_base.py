@@ -10,9 +10,10 @@ from PIL import Image
 
 from bgnb import moving, plots
 from bgnb.files import InputError
-from bgnb.moving.base import FOLDER, MIME, sheet
+from bgnb.moving.base import FOLDER, MIME, NO_KINDS, sheet
 
-KINDS = sorted(file.name[:-3] for file in FOLDER.iterdir() if file.name.endswith(".js") and file.name != "common.js")
+MODULES = {file.name[:-3]: file.read_text() for file in FOLDER.iterdir() if file.name.endswith(".js")}
+KINDS = sorted(set(MODULES) - NO_KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -21,9 +22,12 @@ def test_a_module_stands_alone(kind):
     assert text.rstrip().endswith("export default { render };") and "</script" not in text.lower()
     words = text.replace("http://www.w3.org/2000/svg", "")  # the name of a language, not an address that is asked
     assert not any(word in words for word in ("import ", "import(", "require(", "fetch(", "http://", "https://", "eval("))
-    own, shared = ((FOLDER / f"{name}.js").read_text().splitlines() for name in (kind, "common"))
-    most = 310 if kind == "photo" else 160  # it holds a whole network
-    assert len(own) <= most and max(map(len, own + shared)) <= 128
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {"common"}))
+def test_a_module_is_short(name):
+    own, shared = (MODULES[one].splitlines() for one in (name, "common"))
+    assert len(own) <= 160 and max(map(len, own + shared)) <= 128
 
 
 def test_there_is_one_function_for_each_kind():
@@ -34,8 +38,9 @@ def test_there_is_one_function_for_each_kind():
 def test_an_unknown_kind_is_named():
     with pytest.raises(InputError, match="nothing"):
         moving.source("nothing")
-    with pytest.raises(InputError, match="common"):
-        moving.source("common")
+    for name in NO_KINDS:
+        with pytest.raises(InputError, match=name):
+            moving.source(name)
 
 
 def test_a_front_end_gets_the_widget_a_still_picture_and_for_pages_the_numbers(photos, monkeypatch):

@@ -150,7 +150,7 @@ def main() -> int:
         if "size" in parts:
             rows += size(parts["size"], options.seed)
     shown = with_old(Path(options.into).read_text(), rows) if options.into else rows
-    text = f"{markdown(pd.DataFrame(shown))}\n\nMeasured on {processor()}, {os.cpu_count()} cores; seed {options.seed}."
+    text = f"{markdown(pd.DataFrame(shown))}\n\nLast measured on {processor()}, {os.cpu_count()} cores; seed {options.seed}."
     print(text)
     if options.into:
         put_into(options.into, "torture", text)
