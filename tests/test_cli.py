@@ -236,3 +236,13 @@ def test_ctrl_c_is_one_line_whenever_it_comes(photos, tmp_path, seconds):
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in error and error.rstrip().endswith("bgnb: interrupted")
     assert not list(tmp_path.glob("*out*")) and not list(tmp_path.glob(".*"))
+
+
+def test_ctrl_c_ends_the_start_even_when_a_library_swallows_it(tmp_path):
+    """As numpy and scipy do. This tyro goes in front of the real one, so that Ctrl-C comes in the middle of an import."""
+    (tmp_path / "tyro.py").write_text(
+        "import signal\ntry:\n    signal.raise_signal(2)\nexcept BaseException:\n    raise SystemExit(7)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    result = subprocess.run([sys.executable, "-m", "bgnb"], env=environment, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stderr) == (130, "bgnb: interrupted\n")
