@@ -1,4 +1,4 @@
-# One command each: make run | test | lab | pages | docs | bench | torture | class | student | figures | times | wasm | constraints | clean
+# One command each: make run | test | lab | live | pages | docs | bench | torture | class | student | figures | times | wasm | constraints | clean
 # The first of them installs everything into .venv; the next ones find it there. To install less:
 #   make run VENV_FLAGS=--system-site-packages        keeps the torch and torchvision that your Python already has
 #   make run PIP_FLAGS="--extra-index-url ADDRESS"    takes CPU-only wheels, if the index at ADDRESS offers them
@@ -18,11 +18,12 @@ define pip
 	tail -n 15 $(LOG); echo "pip failed. These were the last lines of $(CURDIR)/$(LOG)"; exit 2; }
 endef
 
-.PHONY: run test lab bench torture class student pages docs figures times wasm constraints clean help
+.PHONY: run test lab live bench torture class student pages docs figures times wasm constraints clean help
 help:
 	@echo "make run          install (the first time), then find a cat in a forest, from nothing, and draw it"
 	@echo "make test         all tests, the notebooks included"
 	@echo "make lab          the lessons in JupyterLab"
+	@echo "make live         one page in which a network learns before your eyes: out/pages/live.html"
 	@echo "make pages        the lessons as pages that open without internet and Python, in out/pages"
 	@echo "make docs         the reference alone: all functions, results, glossary, how we read the paper"
 	@echo "make bench        how fast it is, beside what you would write or install instead"
@@ -68,6 +69,10 @@ pages: .venv/ready
 	$(BIN)/bgnb pages notebooks --out out/pages $(PAGES)
 	@echo "Open out/pages/index.html in a browser."
 
+live: .venv/ready
+	$(BIN)/bgnb pages notebooks --out out/pages --only live
+	@echo "Open out/pages/live.html in a browser."
+
 docs: .venv/ready
 	$(BIN)/bgnb pages notebooks --out out/pages --only docs
 
@@ -98,6 +103,7 @@ times: .venv/ready
 
 # The binaries are committed; clang 14 and lld 14 give the same bytes again.
 wasm: $(patsubst %.c,%.wasm,$(wildcard bgnb/moving/*.c))
+bgnb/moving/micro.wasm: bgnb/moving/tiny.c
 %.wasm: %.c
 	clang $(WASM) -o $@ $<
 	chmod 644 $@

@@ -293,7 +293,7 @@ def pages(
     Args:
         notebooks: folder of the lessons.
         out: folder for the pages; begin with its index.html.
-        only: numbers of the lessons to write: 03 04. The others keep the pages that they have.
+        only: numbers of the lessons to write, "live" or "docs": 03 04 live. The others keep the pages that they have.
         fast: run them with fast = True.
     """
     from bgnb.lessons.pages import pages as write_pages

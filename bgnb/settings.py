@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from bgnb.files import InputError, choose, within
 
-NETWORKS = ("tiny", "vgg16", "vgg16_bn", "resnet50")
+NETWORKS = ("micro", "tiny", "vgg16", "vgg16_bn", "resnet50")
 SMALLEST_PATCH = 16  # pixels; the networks need at least this many
 OVERLAPS = ("average", "add")
 SCHEDULES = ("constant", "one-cycle")
@@ -87,7 +87,7 @@ class Training:
     per_image: int = 8
     """patches cropped from every target image in an epoch"""
     net: str = "tiny"
-    """tiny, vgg16, vgg16_bn or resnet50"""
+    """micro, tiny, vgg16, vgg16_bn or resnet50"""
     weights: str | None = None
     """None: train from scratch; otherwise a torchvision name or a .safetensors file"""
     method: str = "background"
@@ -171,8 +171,10 @@ class Run(Machine, Maps, Training, Pictures):
         if self.weights == "":
             raise InputError("weights '': name a file, or leave it out")
         check_network(self.net, self.patch)
-        if self.method == "cam_unpadded" and self.net != "tiny":
-            raise InputError(f"net {self.net}: always pads; method cam_unpadded needs tiny")
+        if self.method == "cam_unpadded" and self.net not in ("micro", "tiny"):
+            raise InputError(f"net {self.net}: always pads; method cam_unpadded needs tiny or micro")
+        if self.method == "adl" and self.net == "micro":
+            raise InputError("net micro: pools only once; method adl needs a network that pools twice")
         if self.patch > self.size:
             raise InputError(f"patch {self.patch}: larger than the images of {self.size} pixels")
         if not 1 <= self.stride <= self.patch:

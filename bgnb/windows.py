@@ -73,7 +73,7 @@ def score_windows(
     sliding = model if isinstance(model, Network) and not model.padding else None
     if mode == "dense" and not sliding:
         raise InputError(
-            "mode 'dense': only exact for a network without padding (tiny): padding shows every window a border of its own"
+            "mode 'dense': only exact for a network without padding (tiny, micro): padding shows every window a border of its own"
         )
     if sliding and patch < sliding.field:
         raise InputError(f"patch {patch}: too small for this network, which sees {sliding.field} pixels at once")

@@ -65,6 +65,13 @@ def test_run_writes_the_json_of_the_contract_and_nothing_else(photos, tmp_path):
     assert result.stdout == ""
 
 
+def test_run_trains_micro_and_refuses_it_where_it_does_not_fit(photos, tmp_path):
+    given = ("run", "--source", photos, *TINY, "--net", "micro")
+    numbers = json.loads(bgnb(*given, cwd=tmp_path).stdout)
+    assert (numbers["run"]["net"], 0 <= numbers["loc_acc"] <= 1) == ("micro", True)
+    refused(bgnb(*given, "--method", "adl", cwd=tmp_path), "net micro", "adl")
+
+
 def test_run_without_a_file_prints_one_json_and_repeats_itself(photos, tmp_path):
     arguments = ("run", "--source", photos, "--compose", *TINY, "--seed", "3")
     one, two = (json.loads(bgnb(*arguments, cwd=tmp_path).stdout) for _ in range(2))

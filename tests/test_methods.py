@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from bgnb import InputError, Run, build, fit, kinds
+from bgnb import InputError, Run, build, fit, kinds, localise
 from bgnb.methods import ADL, CAM, CutMix, HaS, Method, TrueLabels, adl_places, mix_box
 from bgnb.patches import draw_crops, pool
 from bgnb.settings import METHODS
@@ -92,9 +92,26 @@ def test_true_labels_are_what_the_masks_say(random_set):
         fit(without, Run(**SMALL), progress=False, method=TrueLabels())
 
 
-def test_only_tiny_has_no_padding():
+def test_only_tiny_and_micro_have_no_padding():
     with pytest.raises(InputError, match=r"net vgg16: .*cam_unpadded"):
         Run(method="cam_unpadded", net="vgg16")
+    assert Run(method="cam_unpadded", net="micro").net == "micro"
+
+
+@pytest.mark.parametrize("method", ["background", "cam", "has", "cutmix", "cam_unpadded"])
+def test_micro_is_the_same_network_for_whole_images(easy_set, method):
+    pictures, run = easy_set(), Run(method=method, net="micro", **(SMALL | dict(epochs=12, lr=0.03)))
+    model = fit(pictures, run, progress=False)
+    assert model.state_dict().keys() == build("micro", 16).state_dict().keys()
+    maps = localise(model, pictures.targets, run)
+    assert maps.shape == (6, 32, 32) and 0 <= maps.min() <= maps.max() <= 1
+    with torch.no_grad():
+        assert (model(pictures.targets) < 0).all() and (model(pictures.backgrounds) > 0).all()
+
+
+def test_adl_needs_two_poolings():
+    with pytest.raises(InputError, match=r"net micro: .*adl"):
+        Run(method="adl", net="micro")
 
 
 # ADL

@@ -90,7 +90,7 @@ def test_tiny_sees_no_more_than_its_patch(patch):
     assert seen[used - 4 : used].sum() > 0
 
 
-@pytest.mark.parametrize("net", ["tiny", "resnet50"])
+@pytest.mark.parametrize("net", ["micro", "tiny", "resnet50"])
 def test_weights_survive_a_file(net, tmp_path):
     model = copy.deepcopy(network(net)).train()
     with torch.no_grad():
@@ -129,6 +129,7 @@ def test_torchvisions_names_fill_the_trunk(net, tmp_path):
         (dict(net="resnet50", weights="IMAGENET_V9"), "IMAGENET_V9"),
         (dict(net="vgg16", weights="no"), "no"),
         (dict(net="tiny", weights="IMAGENET1K_V1"), "IMAGENET1K_V1"),
+        (dict(net="micro", weights="IMAGENET1K_V1"), "micro has no"),
         (dict(net="tiny", weights="missing.safetensors"), "missing.safetensors"),
     ],
 )
@@ -149,9 +150,36 @@ def test_a_broken_file_is_named(tmp_path, content):
 
 def test_weights_of_another_network_are_refused(tmp_path):
     save_tensors(tmp_path / "tiny.safetensors", network("tiny", 16).state_dict())
-    for net, patch in (("resnet50", 24), ("tiny", 24)):  # for a patch of 16, tiny's last kernel is smaller
+    for net, patch in (("resnet50", 24), ("tiny", 24), ("micro", 16)):  # for a patch of 16, tiny's last kernel is smaller
         with pytest.raises(InputError, match=r"tiny\.safetensors.*another network"):
             build(net, patch, weights=str(tmp_path / "tiny.safetensors"))
+
+
+def test_micro_is_the_chain_of_layers_that_its_page_computes():
+    """By hand, from its eight tensors: 6,065 weights, no padding, the mean of 5 x 5 places on a patch of 20 pixels."""
+    model, given = network("micro"), pixels(3, 20)
+    weights = [*model.parameters()]
+    assert sum(w.numel() for w in weights) == 6065 and [tuple(w.shape) for w in weights[::2]] == [
+        (8, 3, 3, 3), (16, 8, 3, 3), (32, 16, 3, 3), (1, 32, 1, 1)
+    ]  # fmt: skip
+    functional = torch.nn.functional
+    seen = functional.conv2d(model.normalise(given), *weights[:2]).relu().unfold(2, 2, 2).unfold(3, 2, 2).amax((4, 5))
+    for weight, bias in (weights[2:4], weights[4:6]):
+        seen = functional.conv2d(seen, weight, bias).relu()
+    assert seen.shape == (3, 32, 5, 5) and (model.field, model.step, model.padding) == (12, 2, False)
+    with torch.no_grad():
+        logits = seen.mean((2, 3)) @ weights[6].flatten() + weights[7]
+        torch.testing.assert_close(model(given), logits, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(model.folded()(given), logits, atol=1e-5, rtol=1e-5)
+    assert same(model.state_dict(), build("micro", 48, seed=1, image_level=True).state_dict())
+
+
+def test_micro_begins_as_he_et_al_propose():
+    drawn = [[*build("micro", 20, seed=seed).parameters()] for seed in range(20)]
+    for number in range(0, 8, 2):
+        weights, biases = (torch.stack([each[i] for each in drawn]) for i in (number, number + 1))
+        assert weights.std().item() == pytest.approx((2 / weights[0, 0].numel()) ** 0.5, rel=0.1) and not biases.any()
+        assert weights.mean().abs() < 0.1 * weights.std()
 
 
 @pytest.mark.parametrize("net", ["tiny", "vgg16_bn", "resnet50"])
@@ -165,3 +193,16 @@ def test_folded_batch_norms_change_nothing_but_the_work(net):
         assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in lean.modules())
         assert torch.allclose(lean(pixels), model(pixels), atol=1e-4, rtol=1e-4)
     assert any(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
+
+
+def test_folding_notices_what_a_fused_optimiser_changes():
+    """It changes weights without a trace in torch's own count of changes."""
+    net = build("micro", 20).eval()
+    pixels = torch.randint(0, 256, (4, 3, 20, 20), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    optimiser = torch.optim.SGD(net.parameters(), 0.1, fused=True)
+    for _ in range(2):
+        assert torch.allclose(net.folded()(pixels), net(pixels), atol=1e-5)
+        net(pixels).sum().backward()
+        optimiser.step()
+    assert torch.allclose(net.folded()(pixels), net(pixels), atol=1e-5)
+    assert net.folded() is net.folded()

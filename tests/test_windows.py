@@ -105,6 +105,16 @@ def test_sliding_tiny_is_exact_for_every_patch_and_stride(patch):
         torch.testing.assert_close(score_windows(model, images, patch, stride, "dense"), expected, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("patch", [16, 17, 20, 25])
+def test_sliding_micro_is_exact(patch):
+    model, images = lively("micro", patch), photos(1, patch + 3, patch + 8, patch)
+    for stride in (1, 2, 3, 5):
+        expected = naive_scores(model, images, patch, stride)
+        assert expected.std() > 1e-4
+        for mode in ("exact", "windows", "dense"):
+            torch.testing.assert_close(score_windows(model, images, patch, stride, mode), expected, atol=1e-5, rtol=0)
+
+
 @settings(max_examples=20, deadline=None)
 @given(patch=st.integers(1, 20), stride=st.integers(1, 20), down=st.integers(0, 25), right=st.integers(0, 25))
 def test_any_function_is_slid(patch, stride, down, right):

@@ -16,6 +16,8 @@ from nbconvert.filters import ansi2html
 
 from bgnb import plots
 from bgnb.files import InputError, atomic_write, key, progress_bar
+from bgnb.lessons.live import NAME as LIVE
+from bgnb.lessons.live import live_page
 from bgnb.lessons.reference import API, addresses, documents
 from bgnb.lessons.rerun import rerun
 from bgnb.lessons.words import Renderer, code, markdown, plain
@@ -249,15 +251,16 @@ def facts_of(page: Path) -> dict:
 def pages(
     notebooks: str | Path, out: str | Path, only: Iterable[str] = (), fast: bool = False, progress: bool = True
 ) -> Iterator[tuple[str, int]]:
-    """Write every lesson of a folder as a page, then the reference and the contents: name and size in bytes, one by one.
+    """Write every lesson of a folder as a page, then a network that learns in the page (``live.html``), the reference and the
+    contents: name and size in bytes, one by one.
 
     A lesson's page is not built again while its notebook and the package are as they were.
 
     Args:
         notebooks: folder of the lessons. If a folder ``docs`` lies beside it, that becomes the reference.
         out: folder for the pages. Each is written whole or not at all.
-        only: numbers of the lessons to build, and "docs" for the reference: ["03", "docs"]; none: all. The contents list every
-            page that is there.
+        only: numbers of the lessons to build, "live", and "docs" for the reference: ["03", "docs"]; none: all. The contents
+            list every page that is there.
         fast: run the lessons with ``fast = True``.
         progress: show a bar.
 
@@ -269,10 +272,10 @@ def pages(
     lessons = sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))
     if not lessons:
         raise InputError(f"{notebooks}: holds no lesson")
-    if unknown := set(only) - {lesson.name[:2] for lesson in lessons} - {"docs"}:
+    if unknown := set(only) - {lesson.name[:2] for lesson in lessons} - {"live", "docs"}:
         raise InputError(f"only {min(unknown)}: {notebooks} holds no lesson of that number")
     names = {f"{lesson.stem}.html" for lesson in lessons}
-    check_out(out, {*names, *addresses(docs), API, "index.html"})
+    check_out(out, {*names, *addresses(docs), API, LIVE, "index.html"})
     titles = [beginning(json.loads(lesson.read_text())["cells"]) for lesson in lessons]
     links = [
         None,
@@ -288,6 +291,10 @@ def pages(
             executed = run_lesson(lesson, fast)
             write(place, lesson_page(executed, lesson.name, before, after, stamp, runs.get(lesson.stem, "")))
         yield place.name, place.stat().st_size
+    if not only or "live" in only:
+        lesson = next((name for name in sorted(names) if name[:2] == "02"), "")
+        write(out / LIVE, live_page(lesson))
+        yield LIVE, (out / LIVE).stat().st_size
     if docs.is_dir() and (not only or "docs" in only):
         for name, page in documents(docs, names):
             write(out / name, page)
@@ -356,6 +363,7 @@ def contents(out: Path, lessons: list[Path], live: str = "") -> str:
         kind="contents",
         lessons=found,
         more=more,
+        play=LIVE if (out / LIVE).is_file() else "",
         pace=PACE,
         measured=measured,
         up="",

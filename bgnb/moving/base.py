@@ -23,7 +23,12 @@ from bgnb.plots.base import SERIES, room
 from bgnb.plots.pictures import PLAIN
 
 FOLDER = files("bgnb.moving")
-PARTS = {"photo": ("network", "pixels")}  # what a kind needs besides common.js: KIND -> modules that are no kinds themselves
+PARTS = {  # what a kind needs besides common.js: KIND -> modules that are no kinds themselves
+    "photo": ("network", "pixels"),
+    "strip": ("lanes",),
+    "live": ("micro", "pixels", "lanes", "curves", "training"),
+    "routes": ("micro", "pixels", "lanes", "curves", "training"),
+}
 NO_KINDS = {"common"}.union(*PARTS.values())
 MIME = "application/vnd.bgnb.moving+json"  # of an output that moves, while pages are built
 LEVELS = 100  # map thresholds that a page can tell apart: 0.01, 0.02 ... 1

@@ -28,7 +28,7 @@ def move_photo(model: Network, photo: Tensor | np.ndarray, run: Run, note: str =
     of ``run.patch`` pixels, ``model.step`` apart, end at its border. Windows over a pixel are averaged.
 
     Args:
-        model: a plain chain of layers without padding: ``tiny`` for patches.
+        model: a plain chain of layers without padding: ``tiny`` for patches, or ``micro``.
         photo: ``(3, H, W)`` or ``(H, W, 3)`` uint8, to begin with.
         run: its size and patch, as in the training.
         note: a sentence above everything: what this network has seen.
@@ -70,7 +70,7 @@ def carried(model: Network) -> Network:
     """
     kinds = nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d
     if model.padding or not all(isinstance(layer, kinds) for layer in model.trunk):
-        raise InputError("model: only tiny, trained on patches, can go along with a page")
+        raise InputError("model: only tiny and micro, trained on patches, can go along with a page")
     with evaluating(model):
         folded = copy.deepcopy(model.folded())
     trunk = [layer for layer in folded.trunk.children() if not isinstance(layer, nn.Identity)]
@@ -85,20 +85,32 @@ def carried(model: Network) -> Network:
 
 
 def packed(lean: Network) -> tuple[dict, bytes]:
-    """What the page must know of a network, and its weights as 16-bit floats, as tiny.c wants them: layer by layer, each with
-    its biases; the head at the end."""
-    layers, parts = [], []
+    """What the page must know of a network, and its weights as 16-bit floats, as ``flat`` has them."""
+    layers: list[list] = []
+    for layer in lean.trunk:
+        if isinstance(layer, nn.Conv2d):
+            layers.append([layer.in_channels, layer.out_channels, layer.kernel_size[0], False])
+        elif isinstance(layer, nn.MaxPool2d):
+            layers[-1][3] = True
+    scale, shift = named(array(1 / lean.std)), named(array(-lean.mean / lean.std))
+    return {"layers": layers, "scale": scale, "shift": shift}, flat(lean).astype("<f2").tobytes()
+
+
+def flat(lean: Network) -> np.ndarray:
+    """The weights ``(count,)`` float32 of a chain of convolutions with biases, as tiny.c and micro.c want them.
+
+    Layer by layer, each ``(outs / 8, side, side, ins, 8)`` and then its biases; the head and its bias at the end.
+
+    >>> from bgnb.networks import build
+    >>> flat(build("micro", 20)).shape
+    (6065,)
+    """
+    parts: list[Tensor] = []
     for layer in lean.trunk:
         if isinstance(layer, nn.Conv2d):
             outs, ins, side, _ = layer.weight.shape
-            layers.append([ins, outs, side, False])
             parts += [layer.weight.view(outs // TOGETHER, TOGETHER, ins, side, side).permute(0, 3, 4, 2, 1), layer.bias]
-        elif isinstance(layer, nn.MaxPool2d):
-            layers[-1][3] = True
-    parts += [lean.head.weight, lean.head.bias]
-    weights = np.concatenate([array(part).ravel() for part in parts])
-    scale, shift = named(array(1 / lean.std)), named(array(-lean.mean / lean.std))
-    return {"layers": layers, "scale": scale, "shift": shift}, weights.astype("<f2").tobytes()
+    return np.concatenate([array(part).ravel() for part in (*parts, lean.head.weight, lean.head.bias)])
 
 
 def scaled(photo: Image.Image, size: int, patch: int, step: int) -> Tensor:

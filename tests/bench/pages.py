@@ -47,6 +47,9 @@ def move(page: Page, file: Path) -> tuple[list[float], list[str]]:
     page.evaluate(LISTEN)
     still = []
     for place in page.locator(".moves").all():
+        train = place.get_by_role("button", name="Train")
+        if train.count():
+            train.click()
         for slider in place.locator("input[type=range]").all():
             if not slider.is_visible():
                 continue
@@ -65,6 +68,8 @@ def move(page: Page, file: Path) -> tuple[list[float], list[str]]:
             for i in range(KEYS):
                 page.keyboard.press("ArrowLeft" if i % 10 < 5 else "ArrowRight")
                 page.wait_for_timeout(33)  # as fast as a key that is held down
+        if train.count():
+            place.get_by_role("button", name="Pause").click()
     page.wait_for_timeout(200)
     return page.evaluate("laps"), still
 

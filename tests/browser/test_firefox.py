@@ -59,14 +59,17 @@ class Firefox:
         strokes = [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]
         self.tell("input.performActions", context=self.tab, actions=[{"type": "key", "id": "keys", "actions": strokes}])
 
+    def close(self) -> None:
+        self.socket.close()
+        self.process.terminate()
+        self.process.wait(20)
+
 
 @pytest.fixture(scope="module")
 def firefox(tmp_path_factory):
     browser = Firefox(tmp_path_factory.mktemp("profile"))
     yield browser
-    browser.socket.close()
-    browser.process.terminate()
-    browser.process.wait(20)
+    browser.close()
 
 
 def moves(firefox: Firefox, number: int) -> bool:
@@ -88,6 +91,7 @@ def move_all(firefox: Firefox, page: Path) -> int:
     firefox.ask("document.querySelectorAll('details').forEach((one) => one.open = true)")
     time.sleep(1)  # until the photos are unpacked
     assert firefox.ask("document.querySelectorAll('figure:has(> .moves):not(.alive)').length") == 0
+    firefox.ask("[...document.querySelectorAll('button')].filter((one) => one.textContent === 'Train').map((one) => one.click())")
     labels = firefox.ask(f"{SLIDERS}.map((one) => one.getAttribute('aria-label'))")
     for number, label in enumerate(labels):
         assert moves(firefox, number), (page.name, label)

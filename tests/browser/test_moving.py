@@ -22,6 +22,8 @@ scores = {(p, r): {k: rng.random(30) for k in "PFN"} for p in (16, 24) for r in 
 seen = bgnb.score_windows(model, photos.targets, 16, 8)
 cells = {(p, r): maps for p in (16, 24) for r in (1, 2)}
 cuts = dict.fromkeys(cells, 0.5)
+small = bgnb.load(size=48, images=4, progress=False)
+micro = bgnb.Run(net="micro", size=48, images=4, patch=16, epochs=1, batch=16, lr=0.02)
 drawn = lambda light, place: (np.full((16, 16, 3), 40 * light + 90 * place, np.uint8), np.eye(16) > 0)"""
 PICTURES = {
     "map": "moving.move_map(photos.targets, maps, masks)",
@@ -35,6 +37,8 @@ PICTURES = {
     "cutouts": "moving.move_cutouts([p.permute(1, 2, 0).numpy() for p in pixels[:6]], [m.numpy() for m in maps], 0.5)",
     "gallery": "moving.move_gallery(photos.targets, {'CAM': maps, 'HaS': maps ** 2}, 0.5, masks)",
     "explorer": "moving.move_explorer(photos.targets, seen, model, patches.pixels, 16, 8)",
+    "live": "moving.move_live(small, micro)",
+    "routes": "import matplotlib.figure; moving.move_routes(small, micro, matplotlib.figure.Figure())",
     "photo": "moving.move_photo(model, photos.targets[0], bgnb.Run(size=32, patch=16, stride=8), 'It has only seen noise.')",
 }
 
@@ -62,6 +66,8 @@ def move_all(page) -> None:
     for number, kind in enumerate(PICTURES):
         picture = page.locator(".bgnb").nth(number)
         picture.scroll_into_view_if_needed()
+        if kind in ("live", "routes"):
+            picture.get_by_role("button", name="Train").click()
         for handle in picture.locator("input[type=range]").all():
             handle.focus()
             end = handle.evaluate("e => +e.value === +e.max")

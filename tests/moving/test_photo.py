@@ -158,7 +158,7 @@ def test_without_webassembly_plain_javascript_says_the_same(shown, picture):
     assert page.locator(".said").inner_text().partition(". ")[0] == words.partition(". ")[0]
 
 
-def test_only_tiny_for_patches_can_go_along():
+def test_only_plain_chains_without_padding_can_go_along():
     for model in (bgnb.build("tiny", 24, image_level=True), bgnb.build("vgg16", 32)):
         with pytest.raises(InputError, match="only tiny"):
             carried(model)
