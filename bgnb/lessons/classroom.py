@@ -12,10 +12,11 @@ from pathlib import Path
 import psutil
 
 from bgnb.files import InputError, atomic_write
+from bgnb.lessons.live import NAME as LIVE
 from bgnb.lessons.pages import NEEDS_KERNEL, check_out, contents, facts_of
 
 YOUR_TURN = {"code": "# Your turn\n", "markdown": "*Your turn: write here.*"}
-SERVED = r"(index|\d\d_\w+|docs/[\w/-]+)\.html"  # the files that need no kernel
+SERVED = r"(index|live|\d\d_\w+|docs/[\w/-]+)\.html"  # the files that need no kernel
 IDLE = 600  # seconds until a kernel that nobody uses is ended
 VISITOR = 1100 * 10**6  # bytes of memory for a kernel that runs the largest lesson (tests/torture/visitors.py)
 
@@ -82,8 +83,8 @@ def write_pages(notebooks: str | Path, pages: str | Path | None, out: str | Path
     found = [page for page in found if facts_of(page)]
     if pages and not found:
         raise InputError(f"{pages}: holds no page of a lesson; bgnb pages writes them")
-    docs = sorted(Path(pages).glob("docs/**/*.html")) if pages else []
-    names = {page: str(page.relative_to(pages)) for page in (*found, *docs)}
+    more = [*Path(pages).glob(LIVE), *sorted(Path(pages).glob("docs/**/*.html"))] if pages else []
+    names = {page: str(page.relative_to(pages)) for page in (*found, *more)}
     check_out(out, [*names.values(), "index.html"])
     for page, name in names.items():
         text, address = page.read_text(encoding="utf-8"), f"../render/{page.stem}.ipynb"

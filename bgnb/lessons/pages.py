@@ -200,8 +200,7 @@ def lesson_page(executed: dict, name: str, before=None, after=None, stamp: str =
         "lesson.html.j2", title=f"{heading or Path(name).stem}: background learning", description=question, cells=shown,
         headings=renderer.headings, before=before, after=after, made=made(executed, name), up="", **facts,
     )  # fmt: skip
-    facts = json.dumps(facts | {"stamp": stamp}, ensure_ascii=False).replace("<", "\\u003c")
-    return page.replace("</body>", f"{ABOUT}{facts}</script>\n</body>")
+    return with_facts(page, facts | {"stamp": stamp})
 
 
 def beside(link: str) -> str | None:
@@ -239,8 +238,14 @@ def page_key(notebook: Path, *more) -> str:
     return key(notebook, *package, [*more])
 
 
+def with_facts(page: str, facts: dict) -> str:
+    """A page with something about itself inside, for ``facts_of``."""
+    text = json.dumps(facts, ensure_ascii=False).replace("<", "\\u003c")
+    return page.replace("</body>", f"{ABOUT}{text}</script>\n</body>")
+
+
 def facts_of(page: Path) -> dict:
-    """What ``lesson_page`` wrote into a page about itself; {} if the file is none."""
+    """What ``with_facts`` wrote into a page about itself; {} if the file is none."""
     try:
         text = page.read_text(encoding="utf-8")
         return json.loads(text.rpartition(ABOUT)[2].partition("</script>")[0]) if MARK in text[:3000] else {}
@@ -254,7 +259,7 @@ def pages(
     """Write every lesson of a folder as a page, then a network that learns in the page (``live.html``), the reference and the
     contents: name and size in bytes, one by one.
 
-    A lesson's page is not built again while its notebook and the package are as they were.
+    A page is not built again while its notebook and the package are as they were.
 
     Args:
         notebooks: folder of the lessons. If a folder ``docs`` lies beside it, that becomes the reference.
@@ -293,7 +298,9 @@ def pages(
         yield place.name, place.stat().st_size
     if not only or "live" in only:
         lesson = next((name for name in sorted(names) if name[:2] == "02"), "")
-        write(out / LIVE, live_page(lesson))
+        stamp = page_key(Path(__file__), lesson)
+        if facts_of(out / LIVE).get("stamp") != stamp:
+            write(out / LIVE, with_facts(live_page(lesson), {"stamp": stamp}))
         yield LIVE, (out / LIVE).stat().st_size
     if docs.is_dir() and (not only or "docs" in only):
         for name, page in documents(docs, names):

@@ -27,8 +27,8 @@ function honest(ratio, pi, truth) {
 
 // Axes and lines over the updates, as SVG: each line is what it takes of a point, a colour, and perhaps dashes.
 function curvesOf(points, room, height, ylabel, top, lines) {
-  const most = Math.max(20, points.at(-1)?.updates ?? 0), unit = 10 ** Math.floor(Math.log10(most / 2));
-  const step = most / unit > 5 ? 2 * unit : unit;
+  const most = Math.max(20, points.at(-1)?.updates ?? 0), unit = 10 ** Math.floor(Math.log10(most / 5));
+  const step = [1, 2, 5, 10].find((times) => 5 * times * unit >= most) * unit;
   const xticks = Array.from({ length: Math.floor(most / step) + 1 }, (_, i) => i * step);
   const { X, Y, drawn } = axes(room, height, { x: [0, most], y: [0, top], xlabel: "updates", ylabel, xticks,
     yticks: [0, 0.25, 0.5, 0.75, 1].filter((t) => t <= top), left: 60 });

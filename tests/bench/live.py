@@ -1,12 +1,11 @@
 """The page in which a network learns: how fast it is, how smooth, and how the kinds cross when the ratio moves.
 
     .venv/bin/bgnb pages --only live && .venv/bin/python tests/bench/live.py out/pages/live.html --into docs/live.md
-    .venv/bin/python tests/bench/live.py --cross    # docs/results/crossing.jsonl and figures/crossing.png
+    .venv/bin/python tests/bench/live.py --cross    # docs/results/crossing.csv and figures/crossing.png
 
 Frames and keys are timed while the network trains as fast as it can. A busy machine is slow to paint, so the load stands beside.
 """
 
-import json
 import os
 import statistics
 import sys
@@ -33,7 +32,7 @@ from tests.browser.conftest import CHROMIUM, FIREFOX
 from tests.browser.test_firefox import LEFT, RIGHT, Firefox
 
 ROOT = Path(__file__).parents[2]
-STORED, FIGURE = ROOT / "docs/results/crossing.jsonl", ROOT / "figures/crossing.png"
+STORED, FIGURE = ROOT / "docs/results/crossing.csv", ROOT / "figures/crossing.png"
 SEEDS, BEFORE, AFTER, EVERY = 5, 400, 400, 10  # updates at 1 : 8, then at 1 : 1; medians after every tenth
 SECONDS = 10  # of training that are timed
 # Frames, and the time between a key's event and the first task after the frame that it caused.
@@ -81,7 +80,7 @@ def timed(page: Page, place: Path) -> dict:
 IMPORT = """async (text) => {
   window.module = await import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
 }"""
-CROSS = """async ({ payload, seed, stops, every, keep }) => {
+CROSS = """async ({ payload, seed, stops, every, lr }) => {
   const bytes = (b64) => Uint8Array.from(atob(b64), (c) => c.charCodeAt(0));
   const { given, data } = payload, m = window.module;
   const image = await createImageBitmap(new Blob([bytes(data.photos.b64)], { type: "image/webp" }));
@@ -93,7 +92,7 @@ CROSS = """async ({ payload, seed, stops, every, keep }) => {
   let updates = 0;
   for (const [ratio, until] of stops) {
     while (updates < until) {
-      net.update({ ratio, lr: keep });
+      net.update({ ratio, lr });
       if (++updates % every) continue;
       const scores = net.scores(watched, true), kinds = [...given.kinds];
       const medians = Object.fromEntries(given.names.map((name) =>
@@ -140,17 +139,18 @@ def crossing(page: Page) -> None:
     page.evaluate(IMPORT, text)
     stops = [[1 / 8, BEFORE], [1, BEFORE + AFTER]]
     about = {"processor": processor(), "browser": f"Chromium {page.context.browser.version}"}
-    with atomic_write(STORED) as part, part.open("w") as file:
-        for seed in range(SEEDS):
-            given = {"payload": payload, "seed": seed, "stops": stops, "every": EVERY, "keep": RUN.lr}
-            for row in page.evaluate(CROSS, given):
-                file.write(json.dumps(row | about) + "\n")
+    rows = []
+    for seed in range(SEEDS):
+        given = {"payload": payload, "seed": seed, "stops": stops, "every": EVERY, "lr": RUN.lr}
+        rows += [row | about for row in page.evaluate(CROSS, given)]
+    with atomic_write(STORED) as part:
+        pd.DataFrame(rows).to_csv(part, index=False)
     draw(payload["given"]["pi"])
 
 
 def draw(pi: float) -> None:
     """Medians against updates: the mean over seeds, and a band from the lowest to the highest seed."""
-    rows = pd.read_json(STORED, lines=True)
+    rows = pd.read_csv(STORED)
     figure, axes = panels(height=4)
     ax = axes[0, 0]
     for name in "PFN":

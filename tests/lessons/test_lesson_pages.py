@@ -22,7 +22,7 @@ from bgnb import moving
 from bgnb.files import InputError
 from bgnb.lessons import classroom, pages, reference
 from bgnb.moving import MIME
-from bgnb.moving.page import MARK
+from bgnb.moving.page import MARK, document
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 STATE = {"value": 3, "grey": {"b64": base64.b64encode(bytes(range(9))).decode()}, "words": "</script><b>"}
@@ -123,7 +123,7 @@ def lessons(tmp_path_factory):
 
 @pytest.fixture
 def quick(lessons, monkeypatch):
-    """``pages`` without kernels: the folder of the lessons, and a list of what was run."""
+    """``pages`` without kernels and trainings: the folder of the lessons, and a list of what was run."""
     folder, executed = lessons
     ran = []
 
@@ -131,7 +131,9 @@ def quick(lessons, monkeypatch):
         ran.append(lesson.name)
         return executed if lesson.name.startswith("01") else json.loads(lesson.read_text())
 
+    empty = dict(title="Watch", description="a page of its own", picture="", up="")
     monkeypatch.setattr(pages, "run_lesson", run)
+    monkeypatch.setattr(pages, "live_page", lambda lesson: document("live.html.j2", lesson=lesson, **empty))
     return folder, ran
 
 
@@ -230,7 +232,7 @@ def test_the_site_has_contents_and_links_that_lead_somewhere(quick, tmp_path):
     folder, ran = quick
     (folder / "README.md").write_text("<!-- times -->\n| 01_first  | 12 s | 3 s |\n<!-- end -->")
     written = dict(pages.pages(folder, tmp_path / "site", progress=False))
-    names = {"01_first.html", "02_second.html", "index.html"}
+    names = {"01_first.html", "02_second.html", "live.html", "index.html"}
     assert set(written) == {file.name for file in (tmp_path / "site").iterdir()} == names
     assert ran == ["01_first.ipynb", "02_second.ipynb"]
     for name, size in written.items():

@@ -132,6 +132,22 @@ def test_the_ratio_moves_the_formula_and_the_patches_while_it_trains(shown, phot
     page.get_by_text("The formula says 1.00").wait_for()
 
 
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_whoever_wants_little_motion_sees_two_pictures_a_second(shown, page, photos, motion):
+    page.emulate_media(reduced_motion=motion)
+    shown(moving.move_live(photos, RUN))
+    page.get_by_role("button", name="Train").click()
+    page.wait_for_function("() => parseInt(document.querySelector('.said').textContent) > 20")
+    page.evaluate("""() => {
+      window.changes = 0;
+      new MutationObserver(() => changes++).observe(document.querySelector(".said"), { childList: true });
+    }""")
+    page.wait_for_timeout(2000)
+    changes = page.evaluate("changes")
+    page.emulate_media(reduced_motion=None)
+    assert 1 <= changes <= 5 if motion == "reduce" else changes > 5
+
+
 def test_without_workers_it_trains_in_slices_on_the_page(shown, photos):
     page = shown(moving.move_bells())
     page.evaluate("() => { window.Worker = undefined; }")
