@@ -13,6 +13,11 @@ from PIL import Image
 from bgnb import ImageSet
 
 
+def pytest_collection_modifyitems(items):
+    """The longest tests come first. At the end, one process would work on them while the others wait."""
+    items.sort(key=lambda item: item.path.stem not in ("test_torture", "test_exercises"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory):
     """Tests never see what the user's cache holds, and leave nothing in it."""
