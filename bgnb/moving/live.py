@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from bgnb.data import ImageSet
 from bgnb.files import InputError
+from bgnb.metrics import THRESHOLDS
 from bgnb.moving.base import FOLDER, FOUND, Moving, bits, integers, named, sheet
 from bgnb.networks import build
 from bgnb.patches import Patches, sample_patches
@@ -101,7 +102,8 @@ def prepared(photos: ImageSet, run: Run, n: int) -> tuple[dict, dict, Patches]:
     image = found.image + found.label * len(photos.targets)  # background images follow the target images
     pixels, given = sheet(torch.cat([photos.targets, photos.backgrounds]), QUALITY)
     given |= {"size": width, "targets": len(photos.targets), "backgrounds": len(photos.backgrounds), "seed": run.seed}
-    given |= {"patch": run.patch, "step": net.step, "cell": math.gcd(run.patch, net.step), "batch": run.batch, "iou": FOUND}
+    given |= {"patch": run.patch, "step": net.step, "cell": math.gcd(run.patch, net.step), "batch": run.batch}
+    given |= {"iou": FOUND, "cuts": [round(100 * threshold) for threshold in THRESHOLDS]}
     given |= {"scale": named((1 / net.std).tolist()), "shift": named((-net.mean / net.std).tolist())}
     given |= {"momentum": run.momentum, "decay": run.weight_decay}
     given |= {"kinds": "".join(kinds), "names": [name for name in KINDS_STYLE if name in kinds]}

@@ -22,7 +22,7 @@ function render({ model, el }) {
 
   function ask(route, { k }, more = {}) {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches && { slice: 400, rest: 100 };
-    route.place?.hear({ ...route.wish(2 ** k), k: 2 ** k, lr: given.lr, pace: Infinity, truth: false, raw: false, photo: 0,
+    route.place?.hear({ ...route.wish(2 ** k), k: 2 ** k, lr: given.lr, pace: Infinity, truth: false, raw: false,
       running, ...route.place.pauses, ...calm, ...more });
   }
 

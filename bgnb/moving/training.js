@@ -2,7 +2,6 @@
 
 // Nothing outside of it is used, so that a worker can be made of its text. `tell` gets reports; what is returned hears wishes.
 function training({ learner, targetness, ious, tell }) {
-  const THRESHOLDS = Array.from({ length: 10 }, (_, i) => 5 + 10 * i); // in hundredths: those of bgnb.loc_acc
   let net, given, wish = { factor: 1 }, updates = 0, loss = null, timer = 0, counted = {}, last = Promise.resolve();
 
   // Backgroundness with log(factor) added to its logit.
@@ -21,13 +20,13 @@ function training({ learner, targetness, ious, tell }) {
     const state = [updates, wish.raw, wish.seed, wish.factor].join();
     if (counted.state === state || !given.bits.length) return counted;
     const curves = given.bits.map((mask, i) => ious(levels(i), given.cell, given.size, given.size, mask));
-    const found = THRESHOLDS.map((k) => curves.filter((curve) => curve[k] >= given.iou).length);
+    const found = given.cuts.map((k) => curves.filter((curve) => curve[k] >= given.iou).length);
     const best = Math.max(...found);
-    counted = { state, found: best, threshold: THRESHOLDS[found.indexOf(best)] / 100 };
+    counted = { state, found: best, threshold: given.cuts[found.indexOf(best)] / 100 };
     return counted;
   }
   const report = (more = {}) => tell({
-    updates, loss, scores: moved(net.scores(given.watched, !wish.raw)), levels: levels(wish.photo),
+    updates, loss, scores: moved(net.scores(given.watched, !wish.raw)), levels: wish.photo >= 0 ? levels(wish.photo) : [],
     ratio: wish.ratio, k: wish.k, truth: wish.truth, ...more,
   });
   function update() {
@@ -51,7 +50,7 @@ function training({ learner, targetness, ious, tell }) {
   return (wish) => { last = last.then(() => hear(wish)).catch((error) => tell({ error: error.message })); };
 }
 
-// Where a training runs: { name, hear, end, pauses }. A worker may be forbidden without a word, so it has to say that it
+// Where a training runs: { hear, end, pauses }. A worker may be forbidden without a word, so it has to say that it
 // is there.
 async function workplace(tell) {
   const parts = { learner, targetness, ious };
@@ -66,10 +65,10 @@ async function workplace(tell) {
     });
     worker.onmessage = ({ data }) => tell(data);
     const pauses = { slice: 25, rest: 0 };
-    return { name: "a worker", hear: (wish) => worker.postMessage(wish), end: () => worker.terminate(), pauses };
+    return { hear: (wish) => worker.postMessage(wish), end: () => worker.terminate(), pauses };
   } catch {
     const hear = training({ ...parts, tell });
-    return { name: "the page itself", hear, end: () => hear({ running: false }), pauses: { slice: 8, rest: 8 } };
+    return { hear, end: () => hear({ running: false }), pauses: { slice: 8, rest: 8 } };
   }
 }
 

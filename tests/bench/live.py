@@ -1,13 +1,12 @@
 """The page in which a network learns: how fast it is, how smooth, and how the kinds cross when the ratio moves.
 
-    .venv/bin/bgnb pages --only live && .venv/bin/python tests/bench/live.py out/pages/live.html --into docs/live.md
+    .venv/bin/bgnb pages --only live && .venv/bin/python tests/bench/live.py out/pages/live.html --into docs/pages.md
     .venv/bin/python tests/bench/live.py --cross    # docs/results/crossing.csv and figures/crossing.png
 
 Frames and keys are timed while the network trains as fast as it can. A busy machine is slow to paint, so the load stands beside.
 """
 
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ from bgnb.plots import panels
 from bgnb.plots.base import KINDS_STYLE, legend_above
 from bgnb.study.tables import put_into
 from bgnb.study.theory import bayes_backgroundness
+from tests.bench.pages import LISTEN, p95
 from tests.browser.conftest import CHROMIUM, FIREFOX
 from tests.browser.test_firefox import LEFT, RIGHT, Firefox
 
@@ -35,23 +35,12 @@ ROOT = Path(__file__).parents[2]
 STORED, FIGURE = ROOT / "docs/results/crossing.csv", ROOT / "figures/crossing.png"
 SEEDS, BEFORE, AFTER, EVERY = 5, 400, 400, 10  # updates at 1 : 8, then at 1 : 1; medians after every tenth
 SECONDS = 10  # of training that are timed
-# Frames, and the time between a key's event and the first task after the frame that it caused.
-LISTEN = """() => {
-  window.laps = [];
+FRAMES = """() => {
   window.frames_ = [];
   let last = 0;
   const frame = (now) => { if (last) frames_.push(now - last); last = now; requestAnimationFrame(frame); };
   requestAnimationFrame(frame);
-  addEventListener("keydown", (event) => requestAnimationFrame(() => {
-    const channel = new MessageChannel();
-    channel.port1.onmessage = () => laps.push(performance.now() - event.timeStamp);
-    channel.port2.postMessage(0);
-  }), true);
 }"""
-
-
-def p95(laps: list[float]) -> float:
-    return statistics.quantiles(laps, n=20)[-1]
 
 
 def updates(page: Page) -> int:
@@ -65,6 +54,7 @@ def timed(page: Page, place: Path) -> dict:
     page.get_by_role("button", name="Train").click()
     page.wait_for_timeout(1000)
     page.evaluate(LISTEN)
+    page.evaluate(FRAMES)
     first, clock = updates(page), time.perf_counter()
     page.wait_for_timeout(1000 * SECONDS)
     rate = (updates(page) - first) / (time.perf_counter() - clock)
@@ -117,6 +107,7 @@ def in_firefox(place: Path) -> dict:
             firefox.ask("[...document.querySelectorAll('button')].find((one) => one.textContent === 'Train').click()")
             time.sleep(1)
             firefox.ask(f"({LISTEN})()")
+            firefox.ask(f"({FRAMES})()")
             first, clock = firefox.ask(count), time.perf_counter()
             time.sleep(SECONDS)
             rate, frames = (firefox.ask(count) - first) / (time.perf_counter() - clock), firefox.ask("frames_")
@@ -172,7 +163,7 @@ def main(page: tyro.conf.Positional[Path] = Path("out/pages/live.html"), cross: 
     Args:
         page: the page.
         cross: train in the page over five seeds, and draw how the kinds cross; no other measurement.
-        into: Markdown file to put the times into, between <!-- live --> and <!-- end -->: docs/live.md.
+        into: Markdown file to put the times into, between <!-- live --> and <!-- end -->: docs/pages.md.
     """
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
@@ -188,12 +179,11 @@ def main(page: tyro.conf.Positional[Path] = Path("out/pages/live.html"), cross: 
          "key to paint, p95": f"{one['key to paint']:.0f} ms"} for name, one in found.items()
     ]  # fmt: skip
     table = pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
-    about = (
-        f"{page.stat().st_size / 1e3:.0f} kB, {processor()}, {os.cpu_count()} cores; {os.getloadavg()[0]:.1f} processes at a time"
-    )
+    where = f"{processor()}, {os.cpu_count()} cores; {os.getloadavg()[0]:.1f} processes at a time"
+    about = f"The page has {page.stat().st_size / 1e3:.0f} kB. Measured on {where}."
     print(table, about, sep="\n\n")
     if into:
-        put_into(into, "live", f"{table}\n\nThe page has {about}")
+        put_into(into, "live", f"{table}\n\n{about}")
 
 
 if __name__ == "__main__":
