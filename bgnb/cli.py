@@ -31,6 +31,14 @@ class PhotoOptions(Machine, Maps, Training):
     """background patches for each target patch"""
     preset: str = "quick"
     """recommended: the paper, with our reading of its gaps; literal: the letter of its text; quick: in a fifth of the time"""
+    refine: str | None = "grabcut"
+    """find the target's own edges in the photo: grabcut or walker; None: cut the map at its threshold"""
+    augment: float = 0.3
+    """mirror every patch by chance in training, and change its contrast and light by up to this share"""
+    epochs: int | None = 60
+    """passes over the photos; None: as the preset says"""
+    colours: str = "kept"
+    """standardised: bring the colours of every photo to one mean and one contrast; kept: only if light tells the sides apart"""
     per_image: tyro.conf.Suppress[int] = 8  # the number of photos decides it
 
 
@@ -79,6 +87,8 @@ def extract(
     backgrounds: Path,
     out: Path,
     threshold: float | None = None,
+    apply: Path | None = None,
+    anyway: bool = False,
     skip_bad: bool = False,
 ) -> None:
     """Cut the target out of your own photos. They need no masks and can have any size and orientation.
@@ -87,20 +97,71 @@ def extract(
         options: parameters of the training and the maps.
         targets: folder of photos that show what you look for.
         backgrounds: folder of photos of the same kind of place that do not show it.
-        out: folder for NAME_map.png, NAME_cutout.png, extract.json, and index.html, which shows them all.
+        out: folder for NAME_map.png, NAME_mask.png, NAME_cutout.png, extract.json, coco.json, and index.html, which shows all.
         threshold: map threshold; None: chosen from the maps alone.
+        apply: folder of other photos to cut out; None: those of --targets.
+        anyway: go on even if the backgrounds clearly do not fit.
         skip_bad: go on without photos that cannot be read, and list them at the end.
     """
     from bgnb.device import keep_memory
     from bgnb.photos import extract as extract_photos
 
     keep_memory()
-    report = extract_photos(targets, backgrounds, out, Run(**asdict(options)), threshold, skip_bad)
+    report = extract_photos(targets, backgrounds, out, Run(**asdict(options)), threshold, apply, anyway, skip_bad)
+    if report["suitability"]:
+        say(report["suitability"]["advice"])
     say(f"{out}: {len(report['photos'])} maps and cut-outs, map threshold {report['threshold']} ({report['threshold_from']})")
     if "warning" in report:
         say(f"warning: {report['warning']}")
     for line in report.get("skipped", ()):
         say(f"left out: {line}")
+
+
+def suit(
+    targets: Path,
+    backgrounds: Path,
+    candidates: tuple[Path, ...] = (),
+    json: Path | None = None,
+    picture: Path | None = None,
+    size: int = 128,
+    patch: int = 24,
+    seed: int = 0,
+    skip_bad: bool = False,
+) -> None:
+    """Ask whether backgrounds fit your photos, in seconds, before any training and without masks.
+
+    Args:
+        targets: folder of photos that show what you look for.
+        backgrounds: folder of photos of the same kind of place that do not show it.
+        candidates: more folders of backgrounds to compare with.
+        json: file for the result; None: standard output.
+        picture: PNG file for patches from around the target that no background explains.
+        size: short side, in pixels, to which the photos are scaled for the work.
+        patch: side of a patch, in those pixels.
+        seed: decides which photos of a folder with more than 200 are looked at.
+        skip_bad: go on without photos that cannot be read.
+    """
+    from bgnb.photos.suitability import suitability
+
+    for file in (json, picture):
+        check_writable(file)
+    found = {
+        str(folder): suitability(targets, folder, size, patch, seed=seed, skip_bad=skip_bad, progress=True)
+        for folder in (backgrounds, *candidates)
+    }
+    fit = found[str(backgrounds)]
+    numbers = {name: getattr(fit, name) for name in ("value", "interval", "verdict", "advice", "covered", "light", "colours")}
+    numbers |= {"backgrounds": fit.ranking}
+    if candidates:
+        numbers["candidates"] = {folder: one.value for folder, one in sorted(found.items(), key=lambda pair: -pair[1].value)}
+    if picture:
+        from bgnb.plots import draw_tiles
+
+        with atomic_write(picture.with_suffix(".png")) as part:
+            draw_tiles(fit.unexplained, title="around the target, and least like the backgrounds").savefig(part)
+    write_json(numbers, json)
+    if json:
+        say(f"suitability {fit.value:.2f} [{fit.interval[0]:.2f}, {fit.interval[1]:.2f}]: {fit.verdict}. {fit.advice}")
 
 
 def sweep(
@@ -362,7 +423,7 @@ def say(line: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of ``bgnb``: exit status 0, or 2 and one line that says what was wrong."""
-    commands = (run, extract, sweep, claims, digest, beside, rerun, check, classroom, pages, times, scenes)
+    commands = (run, suit, extract, sweep, claims, digest, beside, rerun, check, classroom, pages, times, scenes)
     try:
         tyro.extras.subcommand_cli_from_dict(
             {command.__name__: command for command in commands},

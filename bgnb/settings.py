@@ -12,8 +12,10 @@ from bgnb.files import InputError, choose, within
 NETWORKS = ("micro", "tiny", "vgg16", "vgg16_bn", "resnet50")
 SMALLEST_PATCH = 16  # pixels; the networks need at least this many
 OVERLAPS = ("average", "add")
+REFINEMENTS = ("grabcut", "walker")
 SCHEDULES = ("constant", "one-cycle")
 PARTS = ("all", "reporting", "development")  # of every folder of photographs
+COLOURS = ("kept", "standardised")
 
 
 class Unit(NamedTuple):
@@ -36,7 +38,7 @@ METHODS = {
 LIMITS = {  # parameter -> lowest and highest value; anything outside is a slip that would fail later, and less clearly
     "size": (16, 4096), "images": (2, 10**6), "camouflage": (0, 1), "patch": (SMALLEST_PATCH, 4096), "ratio": (1e-3, 1e3),
     "background_weight": (1e-6, 1e6), "per_image": (1, 10**5), "epochs": (1, 10**6), "batch": (2, 10**6), "lr": (1e-9, 1e9),
-    "seed": (0, 2**62), "stride": (1, 4096), "momentum": (0, 1), "weight_decay": (0, 1),
+    "seed": (0, 2**62), "augment": (0, 1), "stride": (1, 4096), "momentum": (0, 1), "weight_decay": (0, 1),
 }  # fmt: skip
 
 # What the paper leaves open (docs/protocol.md, rows 2, 6 and 7): our reading, and the letter of the text. ``quick`` departs
@@ -68,6 +70,8 @@ class Pictures:
     """number of target images and of background images; None: all there are"""
     part: str = "all"
     """photographs only: all; reporting (two thirds of every folder); development (the other third)"""
+    colours: str = "kept"
+    """kept; standardised: the colours of every photo are brought to one mean and one contrast"""
     camouflage: float = 0
     """drawn scenes only: how far the coat blends into the scene, 0 ... 1"""
     seam_control: bool = False
@@ -86,6 +90,8 @@ class Training:
     """weight of a background patch in the loss, on top of the ratio"""
     per_image: int = 8
     """patches cropped from every target image in an epoch"""
+    augment: float = 0
+    """mirror every patch (or whole image) by chance in training, and change its contrast and light by up to this share"""
     net: str = "tiny"
     """micro, tiny, vgg16, vgg16_bn or resnet50"""
     weights: str | None = None
@@ -127,6 +133,8 @@ class Maps:
     """pixels from one window to the next"""
     overlap: str | None = None
     """what to do with windows that overlap: average or add; None: as the preset says"""
+    refine: str | None = None
+    """also find the target's own edges in the photo, see ``bgnb.refine``: grabcut or walker; None: only the map"""
 
 
 @dataclass(frozen=True)
@@ -168,6 +176,8 @@ class Run(Machine, Maps, Training, Pictures):
         choose("precision", self.precision, ("auto", "fp32", "bf16"))
         choose("schedule", self.schedule or SCHEDULES[0], SCHEDULES)
         choose("part", self.part, PARTS)
+        choose("colours", self.colours, COLOURS)
+        choose("refine", self.refine or REFINEMENTS[0], REFINEMENTS)
         if self.weights == "":
             raise InputError("weights '': name a file, or leave it out")
         check_network(self.net, self.patch)
@@ -235,7 +245,7 @@ def names(group: type) -> list[str]:
     """The names of a group's parameters.
 
     >>> names(Maps)
-    ['stride', 'overlap']
+    ['stride', 'overlap', 'refine']
     """
     return [field.name for field in fields(group)]
 

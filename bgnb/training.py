@@ -123,6 +123,7 @@ def fit(
         total = torch.zeros((), device=device)
         for part in batches(len(crops), run.batch):
             pixels, label = method.batch(cut(crops[part]), labels[part].float(), generator)
+            pixels = augmented(pixels, run.augment, generator) if run.augment else pixels
             total += step(pixels, label) * len(label)
         losses.append(total.item() / len(crops))  # the only time an epoch waits for the device
         bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
@@ -142,6 +143,27 @@ def fit(
         raise FloatingPointError(f"a weight became infinite or NaN in epoch {run.epochs_run}: try an lr below {run.lr}")
     result.losses = losses
     return result
+
+
+def augmented(pixels: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Mirror every patch by chance, and change its contrast and light at random, on both sides alike.
+
+    The contrast around grey is multiplied by 1 - ``share`` ... 1 + ``share``, and each colour moves by up to 85 ``share``.
+
+    Args:
+        pixels: ``(n, 3, h, w)`` uint8.
+        share: in [0, 1].
+        generator: on the CPU.
+
+    >>> patch = torch.arange(12, dtype=torch.uint8).view(1, 3, 1, 4)
+    >>> made = [augmented(patch, 0, torch.Generator().manual_seed(seed)) for seed in range(8)]  # mirrored, or as it is
+    >>> {tuple(one[0, 0, 0].tolist()) for one in made} == {(0, 1, 2, 3), (3, 2, 1, 0)}
+    True
+    """
+    draw = (2 * torch.rand(len(pixels), 5, 1, 1, generator=generator) - 1).to(pixels.device)
+    values = torch.where(draw[:, 4:] < 0, pixels.flip(3), pixels).float()
+    values = (values - 128) * (1 + share * draw[:, :1]) + 128 + 85 * share * draw[:, 1:4]
+    return values.round_().clamp_(0, 255).to(torch.uint8)
 
 
 def batches(n: int, batch: int) -> list[slice]:

@@ -114,7 +114,8 @@ def test_extract_own_photos_of_any_size_and_orientation(photos, tmp_path):
     assert report["photos"].keys() == expected.keys()
     assert 0 < report["threshold"] < 1
     written = {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()}
-    assert written == {"extract.json", "index.html"} | {f"{name}_{kind}.png" for name in expected for kind in ("map", "cutout")}
+    pictures = {f"{name}_{kind}.png" for name in expected for kind in ("map", "mask", "cutout")}
+    assert written == {"extract.json", "coco.json", "index.html"} | pictures
 
 
 def test_extract_cuts_out_the_target(photos, tmp_path):

@@ -61,7 +61,7 @@ def test_an_unknown_name_is_an_attribute_error():
 ROOT = Path(bgnb.__file__).parent
 # The order in which bgnb/ is read: a file imports only from files further up; a folder is one place in it.
 ORDER = ["files", "settings", "device", "scenes", "data", "networks", "patches", "methods", "training", "windows", "maps"]
-ORDER += ["metrics", "boxes", "study", "plots", "moving", "photos", "lessons", "cli"]
+ORDER += ["metrics", "boxes", "refinement", "study", "plots", "moving", "photos", "lessons", "cli"]
 
 
 def imports() -> dict[str, set[str]]:

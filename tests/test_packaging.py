@@ -18,7 +18,7 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[1]
 # All others are called the same on conda-forge.
 CONDA_NAMES = {"torch": "pytorch", "playwright": "playwright-python", "jupyter-client": "jupyter_client"}
-CONDA_NAMES |= {"docstring-parser": "docstring_parser", "jupyter-server": "jupyter_server"}
+CONDA_NAMES |= {"docstring-parser": "docstring_parser", "jupyter-server": "jupyter_server", "opencv-python-headless": "opencv"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 CONDA = {}
@@ -119,6 +119,7 @@ def test_the_hooks_run_the_tools_that_are_installed():
 
 NAMES = {"pillow": "PIL", "pyyaml": "yaml", "ipython": "IPython", "jupyter-client": "jupyter_client"}  # as they are imported
 NAMES |= {"docstring-parser": "docstring_parser", "jupyter-server": "jupyter_server"}
+NAMES |= {"opencv-python-headless": "cv2", "scikit-image": "skimage"}
 # Required, and run or used by another package, but imported nowhere in bgnb.
 TOOLS = {"jupyterlab": "the lessons are read in it", "tabulate": "pandas writes Markdown with it"}
 

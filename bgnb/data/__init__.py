@@ -16,7 +16,7 @@ from bgnb.data import composites, public
 from bgnb.data import images as photos
 from bgnb.data.images import CACHE_VERSION, ImageSet
 from bgnb.files import InputError, cache_folder, choose, key, load_tensors, save_tensors, whole
-from bgnb.settings import LIMITS, PARTS
+from bgnb.settings import COLOURS, LIMITS, PARTS
 
 
 def load(
@@ -29,6 +29,7 @@ def load(
     compose: bool = False,
     part: str = "all",
     skip_bad: bool = False,
+    colours: str = "kept",
     progress: bool = True,
     root: str | Path | None = None,
     download: bool = False,
@@ -52,6 +53,7 @@ def load(
             "development" (the other third, to choose settings on).
         skip_bad: leave out photos of a folder that cannot be read or whose mask cannot be used, as if they were not there. A
             warning lists them at the end, and so does ``.skipped``.
+        colours: "kept", or "standardised": see ``bgnb.data.images.standardise``.
         progress: show a bar.
         root: folder with the files of the public sets; None: the one that the environment variable BGNB_PUBLIC names.
         download: let torchvision fetch missing public sets: some GB. Nothing else is ever downloaded.
@@ -68,6 +70,16 @@ def load(
     >>> photos.targets.shape, photos.masks.shape, photos.backgrounds.shape
     (torch.Size([3, 3, 64, 64]), torch.Size([3, 64, 64]), torch.Size([3, 3, 64, 64]))
     """
+    choose("colours", colours, COLOURS)
+    imageset = pictures(source, target, scene, size, images, seed, compose, part, skip_bad, progress, root, download, dials)
+    if colours == "kept":
+        return imageset
+    sides = {name: photos.standardise(getattr(imageset, name)) for name in ("targets", "backgrounds")}
+    return replace(imageset, **sides)
+
+
+def pictures(source, target, scene, size, images, seed, compose, part, skip_bad, progress, root, download, dials) -> ImageSet:
+    """What ``load`` returns, with the colours as they are."""
     for name, value in (("size", size), ("seed", seed)):
         whole(name, value, *LIMITS[name])
     if images is not None:

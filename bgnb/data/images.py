@@ -3,6 +3,7 @@
 Photos lie in ``targets/<class>/NAME.jpg``, ``masks/<class>/NAME.png`` (optional) and ``backgrounds/<scene>/*``.
 """
 
+import math
 import os
 import threading
 import time
@@ -29,6 +30,8 @@ BIG, ONE_BIG = 25 * 10**6, threading.RLock()  # pixels; pictures with more are r
 STRIP = 256  # rows of a 16-bit picture that are converted at a time
 LARGE = 2**28  # bytes of prepared photos that are kept in memory: 5,461 photos of 128 pixels, 1,365 of 256
 MAPPED = ".pixels"  # files that hold more
+MEAN, SPREAD = 118, 56  # of each colour after ``standardise``: about those of photographs
+FAINT = 8  # a spread below this is not stretched: an almost even photo would become noise
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
@@ -206,6 +209,12 @@ def square(picture: Image.Image, size: int) -> Image.Image:
     return ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
 
 
+def upright(picture: Image.Image, size: int) -> Image.Image:
+    """A picture at its own aspect ratio, with a short side of ``size`` pixels."""
+    scale = size / min(picture.size)
+    return picture.resize(tuple(max(size, round(length * scale)) for length in picture.size), Image.Resampling.LANCZOS)
+
+
 def in_threads(
     function: Callable, items: Sequence, title: str, progress: bool, done: int = 0, threads: int = MOST_THREADS
 ) -> Iterator:
@@ -247,29 +256,58 @@ def gather(count: int, size: int, read: Callable[[int], Image.Image], title: str
     return torch.from_numpy(pictures).permute(0, 3, 1, 2)
 
 
-def squares(files: list[Path], size: int, title: str, progress: bool) -> Tensor:
-    """``(n, 3, size, size)`` uint8: the central squares of photos. More than ``LARGE`` bytes of them are kept on disk.
+def pieces(file: Path) -> int:
+    """How many squares cover a whole photo; 1 for a photo that is a square but for a twentieth, or that cannot be read."""
+    try:
+        with Image.open(file) as picture:
+            return max(1, math.ceil(max(picture.size) / min(picture.size) - 0.05))
+    except (OSError, SyntaxError, ValueError, EOFError, ZeroDivisionError, Image.DecompressionBombError):
+        return 1  # whoever reads it will say what is wrong with it
+
+
+def piece(photo: Image.Image, size: int, number: int, count: int, colours: str = "kept") -> Image.Image:
+    """The square ``number`` of ``count`` that cover a photo from end to end, ``size`` pixels a side.
+
+    >>> photo = Image.new("RGB", (250, 100))
+    >>> photo.putpixel((249, 0), (255, 255, 255))  # seen at the right end of the last square
+    >>> piece(photo, 100, 2, 3).getpixel((99, 0))
+    (255, 255, 255)
+    """
+    whole = square(photo, size) if count == 1 else upright(photo, size)
+    if colours == "standardised":
+        whole = Image.fromarray(standardise(stack([whole]))[0].permute(1, 2, 0).numpy())
+    left, top = (round(number * (length - size) / max(1, count - 1)) for length in whole.size)
+    return whole.crop((left, top, left + size, top + size))
+
+
+def squares(files: list[Path], size: int, title: str, progress: bool, frame: bool = False, colours: str = "kept") -> Tensor:
+    """``(n, 3, size, size)`` uint8: the central squares of photos; with ``frame``, as many as cover each photo wholly.
+
+    More than ``LARGE`` bytes of them are kept on disk.
 
     They then lie in a file of the cache folder, which is mapped into memory. If the preparation is cut off, a later one goes on
     with it. Names, sizes and times of the photos tell such files apart, because to read all photos again would take too long.
     """
 
-    def read(index: int) -> Image.Image:
-        return read_photo(files[index], then=lambda photo: square(photo, size))
+    parts = [(file, number, count) for file in files for count in [pieces(file) if frame else 1] for number in range(count)]
 
-    if len(files) * 3 * size**2 <= LARGE:
-        return gather(len(files), size, read, title, progress)
-    file = cache_folder() / "pictures" / f"{key(CACHE_VERSION, size, stamps(files))}{MAPPED}"
+    def read(index: int) -> Image.Image:
+        file, *place = parts[index]
+        return read_photo(file, then=lambda photo: piece(photo, size, *place, colours))
+
+    if len(parts) * 3 * size**2 <= LARGE:
+        return gather(len(parts), size, read, title, progress)
+    file = cache_folder() / "pictures" / f"{key(CACHE_VERSION, size, frame, colours, stamps(files))}{MAPPED}"
 
     def ready() -> bool:
-        return file.exists() and file.stat().st_size == len(files) * 3 * size**2
+        return file.exists() and file.stat().st_size == len(parts) * 3 * size**2
 
     try:
         while not ready():
             try:
                 with only_writer(file):
                     if not ready():
-                        write_squares(file, len(files), size, read, title, progress)
+                        write_squares(file, len(parts), size, read, title, progress)
             except Busy:  # another process prepares the same photos: wait for it
                 time.sleep(0.5)
         return mapped(file, size)
@@ -277,7 +315,7 @@ def squares(files: list[Path], size: int, title: str, progress: bool) -> Tensor:
         with suppress(OSError):  # a full disk does not stay full
             file.with_suffix(".part").unlink()
         warnings.warn(f"{file}: {error.strerror or error}; the {title} stay in memory", stacklevel=2)
-        return gather(len(files), size, read, title, progress)
+        return gather(len(parts), size, read, title, progress)
 
 
 def write_squares(file: Path, count: int, size: int, read: Callable[[int], Image.Image], title: str, progress: bool) -> None:
@@ -314,6 +352,29 @@ def identity(images: Tensor) -> Tensor | str:
 def stamps(files: list[Path]) -> list[tuple[str, int, int]]:
     """Name, size and time of each file: enough to notice a change without reading them."""
     return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()]
+
+
+def standardise(images: Tensor) -> Tensor:
+    """Bring each colour of every photo to one mean and one spread, so that no light and no contrast tells photos apart.
+
+    Args:
+        images: ``(n, 3, H, W)`` uint8.
+
+    Returns:
+        The same shape, uint8, colours last in memory. What goes beyond 0 ... 255 is cut off.
+
+    >>> dark = torch.randint(0, 60, (1, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    >>> difference = standardise(dark).int() - standardise(4 * dark).int()  # the same photo, with four times the light
+    >>> difference.abs().max().item() <= 1
+    True
+    """
+    shaped("images", images, "n 3 H W")
+    made = torch.empty(len(images), *images.shape[2:], 3, dtype=torch.uint8).permute(0, 3, 1, 2)
+    for photo, place in zip(images, made, strict=True):
+        values = photo.float()
+        mean, spread = values.mean((1, 2), keepdim=True), values.std((1, 2), keepdim=True, correction=0)
+        place.copy_(((values - mean) / spread.clamp(min=FAINT) * SPREAD + MEAN).round_().clamp_(0, 255))
+    return made
 
 
 def stack(pictures: list[Image.Image]) -> Tensor:

@@ -27,7 +27,8 @@ function render({ model, el }) {
     pen.fillRect(0, 0, width, height);
     pen.drawImage(image, 0, 0, width, height);
     const [wide, high] = sides(width, height, size, patch, step);
-    const pixels = resized(pen.getImageData(0, 0, width, height).data, width, height, wide, high);
+    const plain = resized(pen.getImageData(0, 0, width, height).data, width, height, wide, high);
+    const pixels = given.colours ? standardised(plain, given.colours) : plain;
     const begin = performance.now();
     const { name, ...seen } = await backgroundness(network, pixels, wide, high, (n) => engine(data.binary, n));
     const took = performance.now() - begin;

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from bgnb.data.images import FAINT, MEAN, SPREAD, standardise
 from bgnb.device import evaluating
 from bgnb.files import InputError
 from bgnb.maps import localise
@@ -30,7 +31,7 @@ def move_photo(model: Network, photo: Tensor | np.ndarray, run: Run, note: str =
     Args:
         model: a plain chain of layers without padding: ``tiny`` for patches, or ``micro``.
         photo: ``(3, H, W)`` or ``(H, W, 3)`` uint8, to begin with.
-        run: its size and patch, as in the training.
+        run: its size, patch and colours, as in the training.
         note: a sentence above everything: what this network has seen.
         threshold: map threshold to begin with.
 
@@ -52,9 +53,12 @@ def move_photo(model: Network, photo: Tensor | np.ndarray, run: Run, note: str =
         side = lean.logit_map(torch.zeros(1, 3, run.patch, run.patch, dtype=torch.uint8)).shape[-1]
     given |= {"size": run.size, "patch": run.patch, "step": lean.step, "side": side, "note": note}
     given |= {"cell": math.gcd(run.patch, lean.step), "width": shown.width, "height": shown.height}
+    even = run.colours == "standardised"
+    given["colours"] = {"mean": MEAN, "spread": SPREAD, "faint": FAINT} if even else None
     small = scaled(shown, run.size, run.patch, lean.step)
+    pixels = standardise(small[None]) if even else small[None]
     same = replace(run, stride=lean.step, overlap="average", precision="fp32")
-    still = draw_map(small, localise(lean, small[None], same)[0], threshold)
+    still = draw_map(small, localise(lean, pixels, same)[0], threshold)
     data = {"photo": sheet([np.asarray(shown)])[0], "weights": weights, "binary": (FOLDER / "tiny.wasm").read_bytes()}
     return Moving("photo", still, {"threshold": threshold, "opacity": 0.5, "outline": True}, given, data)
 

@@ -55,6 +55,18 @@ function resized(rgba, width, height, wide, high) {
   return pass(rows, wide, wide, 1, height, high, wide, 1);
 }
 
+// A photo's pixels with each colour brought to one mean and one spread, as bgnb.data.images.standardise does.
+function standardised(rgba, { mean, spread, faint }) {
+  const to = new Uint8ClampedArray(rgba), n = rgba.length / 4;
+  for (let colour = 0; colour < 3; colour++) {
+    let sum = 0, squares = 0;
+    for (let i = colour; i < rgba.length; i += 4) { sum += rgba[i]; squares += rgba[i] ** 2; }
+    const middle = sum / n, wide = Math.max(faint, Math.sqrt(Math.max(0, squares / n - middle ** 2)));
+    for (let i = colour; i < rgba.length; i += 4) to[i] = ((rgba[i] - middle) / wide) * spread + mean;
+  }
+  return to;
+}
+
 // A map of cells, enlarged: between the middles of cells it goes straight.
 function enlarged(map, columns, rows, width, height) {
   const along = (count, wanted) => Array.from({ length: wanted }, (_, i) => {

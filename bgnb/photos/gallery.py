@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,23 +18,32 @@ from bgnb.moving.page import document, moves, picture
 PIXELS = 12_000_000  # of all photos in the page together, about; beyond, they are shown smaller, but never below their maps
 
 
-def gallery(files: Iterable[Path], names: Iterable[str], maps: list[Tensor], report: dict) -> str:
+@dataclass(frozen=True)
+class Found:
+    """What was found in a photo: its targetness ``(h, w)``, the region ``(h', w')`` bool, and "", "nothing" or "everything"."""
+
+    targetness: Tensor
+    region: Tensor
+    note: str = ""
+
+
+def gallery(files: Iterable[Path], names: Iterable[str], found: list[Found], report: dict) -> str:
     """The page of all photos. It holds all that it shows, and asks no server for anything.
 
     Args:
         files: the photos.
         names: of their results: ``NAME_map.png`` and ``NAME_cutout.png`` lie beside the page.
-        maps: targetness ``(h, w)`` of each in [0, 1], each in its own size.
+        found: what was found in each: ``.targetness`` ``(h, w)`` in [0, 1], ``.region`` bool, ``.note``.
         report: what ``extract.json`` holds.
     """
-    scale = max(1, min(3, int((PIXELS / sum(m.numel() for m in maps)) ** 0.5)))
-    photos = [entry(file, name, m, report, scale) for file, name, m in zip(files, names, maps, strict=True)]
+    scale = max(1, min(3, int((PIXELS / sum(one.targetness.numel() for one in found)) ** 0.5)))
+    photos = [entry(file, name, one, report, scale) for file, name, one in zip(files, names, found, strict=True)]
     return document("gallery.html.j2", title="Cut-outs", photos=photos, report=report)
 
 
-def entry(file: Path, name: str, targetness: Tensor, report: dict, scale: int) -> dict:
+def entry(file: Path, name: str, found: Found, report: dict, scale: int) -> dict:
     """One photo: its name, its files, and the figure that moves; ``scale``: pixels of the shown photo for one of its map."""
-    values = targetness.numpy()
+    values = found.targetness.numpy()
     height, width = (scale * length for length in values.shape)
     photo = read_photo(file).resize((width, height), Image.Resampling.LANCZOS)
     pixels, about = sheet([np.asarray(photo)])
@@ -44,14 +54,18 @@ def entry(file: Path, name: str, targetness: Tensor, report: dict, scale: int) -
         "given": about | {"cell": cell * scale, "found": FOUND},
         "data": {"photos": as_text(pixels), "levels": as_text(coded[:, ::cell, ::cell].tobytes())},
     }
-    enlarged = np.asarray(Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR))
-    photo.putalpha(Image.fromarray(np.where(enlarged >= report["threshold"], 255, 0).astype(np.uint8)))
+    inside = np.asarray(Image.fromarray(found.region.float().numpy()).resize((width, height), Image.Resampling.BILINEAR))
+    photo.putalpha(Image.fromarray(np.where(inside >= 0.5, 255, 0).astype(np.uint8)))
     still = io.BytesIO()
     photo.save(still, "png")
     return {
         "name": name,
         "share": f"{report['photos'][name]:.0%}",
-        "files": [(quote(f"{name}_{what}.png"), words) for what, words in (("cutout", "cut-out"), ("map", "map"))],
+        "files": [
+            (quote(f"{name}_{what}.png"), words) for what, words in (("cutout", "cut-out"), ("mask", "mask"), ("map", "map"))
+        ],
+        "note": found.note,
+        "cut_out": picture(still.getvalue(), f"Cut-out of {name}"),
         "figure": moves("map", state, picture(still.getvalue(), f"Cut-out of {name}")),
     }
 

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from torch import Tensor
 
 from bgnb.data import ImageSet
 from bgnb.patches import Patches, noise_rate
@@ -87,6 +88,23 @@ def draw_kind_strip(patches: Patches, n: int = 10, scores=None, title: str = "")
         ax.grid(False)
     if not plain:
         colour_bar(figure, ScalarMappable(cmap=BACKGROUNDNESS), axes[:, 0], "backgroundness", shrink=0.9, pad=0.01)
+    legend_above(figure, [], title=title)
+    return figure
+
+
+def draw_tiles(tiles: Tensor, columns: int = 6, title: str = "") -> Figure:
+    """Patches as they are, in rows.
+
+    Args:
+        tiles: ``(n, 3, h, w)`` uint8.
+        columns: patches in a row.
+        title: a line above.
+    """
+    figure, axes = panels(-(-len(tiles) // columns), columns, height=0.5 if title else 0, width=min(9.6, 1.4 * columns), tall=1)
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, tile in zip(axes.flat, tiles, strict=False):
+        show_image(ax, picture(tile))
     legend_above(figure, [], title=title)
     return figure
 

@@ -11,7 +11,7 @@ from PIL import Image
 from bgnb import moving
 from bgnb.lessons import pages
 from bgnb.moving import MIME
-from bgnb.photos.gallery import gallery
+from bgnb.photos.gallery import Found, gallery
 
 MODULE = """
 function render({ model, el }) {
@@ -91,7 +91,9 @@ def test_the_page_of_your_own_photos_moves_from_disk(tmp_path, page):
     run = torch.linspace(0, 1, 48).reshape(6, 8).repeat_interleave(4, 0).repeat_interleave(4, 1)
     report = {"threshold": 0.5, "threshold_from": "given", "photos": {"a": 0.5, "b c": 0.25}}
     files = [tmp_path / "a.png", tmp_path / "b c.png"]
-    (tmp_path / "index.html").write_text(gallery(files, ["a", "b c"], [run, run**2], report))
+    (tmp_path / "index.html").write_text(
+        gallery(files, ["a", "b c"], [Found(maps, maps >= 0.5) for maps in (run, run**2)], report)
+    )
     page.goto(f"file://{tmp_path}/index.html")
     first, second = page.locator("figure:has(> .moves)").all()
     for figure, maps in ((first, run), (second, run**2)):

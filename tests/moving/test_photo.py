@@ -12,6 +12,7 @@ from PIL import Image
 
 import bgnb
 from bgnb import moving
+from bgnb.data.images import FAINT, MEAN, SPREAD, standardise
 from bgnb.files import InputError
 from bgnb.moving.photo import carried, packed, scaled
 
@@ -19,7 +20,7 @@ from .conftest import drawn, put, state
 
 FOLDER = Path(bgnb.__file__).parent / "moving"
 (FLAGS,) = (line.split()[2:] for line in (FOLDER.parents[1] / "Makefile").read_text().splitlines() if line.startswith("WASM :="))
-NAMES = ("backgroundness", "engine", "enlarged", "halves", "plain", "resized", "sides", "targetness")
+NAMES = ("backgroundness", "engine", "enlarged", "halves", "plain", "resized", "sides", "standardised", "targetness")
 
 
 def network(patch: int = 24) -> bgnb.networks.Network:
@@ -108,6 +109,20 @@ def test_a_photo_is_resized_as_pillow_does(page, functions, height, width, high,
     found = np.array(page.evaluate(RESIZE, [text(rgba), width, height, wide, high])).reshape(high, wide, 4)
     expected = np.asarray(Image.fromarray(photo).resize((wide, high), Image.Resampling.LANCZOS))
     assert (found[:, :, :3] == expected).all() and (found[:, :, 3] == 255).all()
+
+
+def test_colours_are_standardised_as_python_does(page, functions):
+    photo = noise(40, 30, 3)
+    photo[:, :, 1] //= 8  # a dark green
+    photo[:, :, 2] = 90  # an even blue, which is not stretched
+    functions("photo", *NAMES)
+    rgba = np.dstack([photo, np.full((40, 30), 255, np.uint8)]).tobytes()
+    how = {"mean": MEAN, "spread": SPREAD, "faint": FAINT}
+    call = "([rgba, how]) => [...window.module.standardised(Uint8Array.from(atob(rgba), (c) => c.charCodeAt(0)), how)]"
+    found = np.array(page.evaluate(call, [text(rgba), how])).reshape(40, 30, 4)
+    expected = standardise(torch.from_numpy(photo).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+    assert np.abs(found[:, :, :3] - expected.astype(int)).max() <= 1 and (found[:, :, 3] == 255).all()
+    assert (found[:, :, 2] == MEAN).all() and found[:, :, 1].std() > 4 * photo[:, :, 1].std()
 
 
 def test_sides_and_enlarged_maps_are_pythons(page, functions):

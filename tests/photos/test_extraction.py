@@ -159,7 +159,7 @@ def test_a_long_strip_and_a_huge_picture_are_refused_with_the_limit(folders, tmp
     Image.new("1", (10_001, 10_000)).save(folders[1] / "huge.png")
     with pytest.raises(InputError, match=r"huge\.png: 10001x10000 pixels, more than 100 million"):
         extract(*folders, tmp_path / "out", RUN, progress=False)
-    assert torch.is_tensor(extraction.map_photo(build("tiny", 16).eval(), Image.new("RGB", (50 * 8, 8)), RUN))
+    assert torch.is_tensor(extraction.map_photo(build("tiny", 16).eval(), Image.new("RGB", (50 * 32, 32)), RUN)[0])
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_bad_photos_are_left_out_and_listed(spoilt, tmp_path):
     for line, words in zip(report["skipped"], ("b.png: not a picture", "rename it", "2.png: an empty file"), strict=True):
         assert words in line
     assert json.loads((tmp_path / "out" / "extract.json").read_text()) == report
-    assert len(list((tmp_path / "out").rglob("*.png"))) == 4
+    assert len(list((tmp_path / "out").rglob("*.png"))) == 6
 
 
 def test_unless_asked_to_go_on_the_first_bad_photo_is_named_and_nothing_written(spoilt, tmp_path):

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from bgnb.moving.page import MARK
-from bgnb.photos.gallery import gallery
+from bgnb.photos.gallery import Found, gallery
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def page(tmp_path):
         "photos": {"a": 0.4, "sub & b": 0.9},
         "warning": "nothing <but> words",
     }
-    return gallery(files, ["a", "sub & b"], maps, report), maps
+    return gallery(files, ["a", "sub & b"], [Found(m, m >= 0.37) for m in maps], report), maps
 
 
 def states(page: str) -> list[dict]:
@@ -75,5 +75,9 @@ def test_many_photos_are_shown_smaller(page, monkeypatch):
     file = io.BytesIO()
     Image.new("RGB", (9, 9)).save(file, "png")
     monkeypatch.setattr(module, "read_photo", lambda path: Image.open(file).convert("RGB"))
-    (state,) = states(gallery(["x"], ["x"], maps, {"threshold": 0.5, "threshold_from": "given", "photos": {"x": 1.0}}))
+    (state,) = states(
+        gallery(
+            ["x"], ["x"], [Found(m, m >= 0.5) for m in maps], {"threshold": 0.5, "threshold_from": "given", "photos": {"x": 1.0}}
+        )
+    )
     assert state["given"]["width"] == 8
