@@ -80,13 +80,14 @@ def table(rows: list[dict]) -> str:
             continue
         ious = {kind: np.concatenate([row[kind] for row in mine]) for kind in ("plain", "refined")}
         low, high = bootstrap_interval(ious["refined"] >= 0.4)
+        counts = {kind: ((found >= 0.4).mean(), (found >= 0.7).mean(), found.mean()) for kind, found in ious.items()}
         lines.append(
             {
                 "photos": name + (f", {len(mine)} seeds" if len(mine) > 1 else ""),
                 "suitability": f"{np.mean([row['suitability'] for row in mine]):.2f}",
-                "IoU of at least .40": f"**{(ious['refined'] >= 0.4).mean():.2f}** [{low:.2f}, {high:.2f}]",
-                "of at least .70": f"{(ious['refined'] >= 0.7).mean():.2f}",
-                "mean IoU": f"{ious['refined'].mean():.2f}",
+                "IoU of at least .40": f"**{counts['refined'][0]:.2f}** [{low:.2f}, {high:.2f}]",
+                "of at least .70": f"{counts['refined'][1]:.2f}",
+                "mean IoU": f"{counts['refined'][2]:.2f}",
                 "plain cut: .40, .70, mean": " ".join(
                     f"{value:.2f}"
                     for value in ((ious["plain"] >= 0.4).mean(), (ious["plain"] >= 0.7).mean(), ious["plain"].mean())
