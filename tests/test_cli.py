@@ -227,7 +227,7 @@ def test_a_full_disk_leaves_nothing_half_written(photos, tmp_path, command):
         arguments = ["run", "--source", photos, *TINY, "--json", tmp_path / "out"]
     else:
         folders = ("--targets", photos / "targets/cat", "--backgrounds", photos / "backgrounds/forest")
-        arguments = ["extract", *folders, "--out", tmp_path / "out", *TINY]
+        arguments = ["extract", *folders, "--out", tmp_path / "out", "--anyway", *TINY]
     limit = 300  # bytes; both commands write more
     result = bgnb(*arguments, cwd=tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
     refused(result, "disk is full")

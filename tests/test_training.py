@@ -1,6 +1,7 @@
 """Training against a plain PyTorch loop, and against itself where it was interrupted."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,8 +9,9 @@ from safetensors.torch import save_file
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import bgnb.training
-from bgnb import InputError, Run, build, fit, trained
+from bgnb import InputError, Run, build, fit, load, trained
 from bgnb.patches import draw_crops
+from bgnb.training import augmented, network_key
 
 PRESETS = ("recommended", "literal")
 SMALL = dict(size=32, patch=16, epochs=4, per_image=4, ratio=2, batch=16, device="cpu", precision="fp32")
@@ -77,7 +79,7 @@ class Interrupted(Exception):
 
 
 WAYS = [dict(preset=preset) for preset in PRESETS] + [dict(schedule="one-cycle"), dict(weight_average=True)]
-WAYS += [dict(schedule="one-cycle", weight_average=True, momentum=0.0)]
+WAYS += [dict(schedule="one-cycle", weight_average=True, momentum=0.0, augment=0.3)]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: " ".join(map(str, way.values())))
@@ -439,3 +441,32 @@ def test_a_kept_network_still_has_its_last(easy_set, empty_cache, monkeypatch):
     monkeypatch.setattr(bgnb.training, "fit", None)  # would fail if it were called
     again = trained(pictures, run, progress=False)
     assert same(first, again) and equal(first.last, again.last) and not equal(again, again.last)
+
+
+def test_augmented_patches_are_mirrored_and_relit_within_their_bounds():
+    pixels = torch.randint(60, 200, (400, 3, 4, 6), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    made = augmented(pixels, 0.2, torch.Generator().manual_seed(2))
+    assert torch.equal(made, augmented(pixels, 0.2, torch.Generator().manual_seed(2))) and made.dtype == torch.uint8
+    mirrored = 0
+    for before, after in zip(pixels.double(), made.double(), strict=True):
+        fits = []
+        for flipped in (before, before.flip(2)):  # after = gain * before + one shift for each colour
+            x, y = flipped.flatten(1), after.flatten(1)
+            x, y = x - x.mean(1, keepdim=True), y - y.mean(1, keepdim=True)
+            gain = ((x * y).sum() / (x * x).sum()).item()
+            fits.append(((y - gain * x).abs().max().item(), gain))
+        error, gain = min(fits)
+        mirrored += fits[1] < fits[0]
+        assert error < 1.1 and 0.79 < gain < 1.21
+    assert 150 < mirrored < 250
+    shift = (made.float().mean((2, 3)) - pixels.float().mean((2, 3))).abs()
+    assert 10 < shift.max() < 85 * 0.2 + 0.2 * 70
+
+
+def test_augmenting_is_a_part_of_the_training_and_of_its_key():
+    pictures = load(size=64, images=4, progress=False)
+    run = Run(size=64, patch=24, epochs=2, device="cpu", precision="fp32")
+    plain, once, again = (fit(pictures, replace(run, augment=share), progress=False) for share in (0, 0.3, 0.3))
+    assert once.losses == again.losses != plain.losses
+    assert network_key(pictures, run) != network_key(pictures, replace(run, augment=0.3))
+    fit(pictures, replace(run, method="cam", augment=0.3), progress=False)

@@ -74,8 +74,8 @@ def load(
     imageset = pictures(source, target, scene, size, images, seed, compose, part, skip_bad, progress, root, download, dials)
     if colours == "kept":
         return imageset
-    sides = {name: photos.standardise(getattr(imageset, name)) for name in ("targets", "backgrounds")}
-    return replace(imageset, **sides)
+    sides = [photos.standardise(side) for side in (imageset.targets, imageset.backgrounds)]
+    return replace(imageset, targets=sides[0], backgrounds=sides[1])
 
 
 def pictures(source, target, scene, size, images, seed, compose, part, skip_bad, progress, root, download, dials) -> ImageSet:

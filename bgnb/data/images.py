@@ -212,7 +212,8 @@ def square(picture: Image.Image, size: int) -> Image.Image:
 def upright(picture: Image.Image, size: int) -> Image.Image:
     """A picture at its own aspect ratio, with a short side of ``size`` pixels."""
     scale = size / min(picture.size)
-    return picture.resize(tuple(max(size, round(length * scale)) for length in picture.size), Image.Resampling.LANCZOS)
+    width, height = (max(size, round(length * scale)) for length in picture.size)
+    return picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def in_threads(
@@ -292,8 +293,8 @@ def squares(files: list[Path], size: int, title: str, progress: bool, frame: boo
     parts = [(file, number, count) for file in files for count in [pieces(file) if frame else 1] for number in range(count)]
 
     def read(index: int) -> Image.Image:
-        file, *place = parts[index]
-        return read_photo(file, then=lambda photo: piece(photo, size, *place, colours))
+        file, number, count = parts[index]
+        return read_photo(file, then=lambda photo: piece(photo, size, number, count, colours))
 
     if len(parts) * 3 * size**2 <= LARGE:
         return gather(len(parts), size, read, title, progress)

@@ -248,7 +248,7 @@ def cut(photo: Image.Image, values: Tensor, raw: Tensor | None, threshold: float
     Nothing, if no part of the photo stands out more than the backgrounds' own peaks; everything, if all of it does.
     """
     low, high = ends(raw) if raw is not None else (0.0, 1.0)
-    if calm is not None and (high < calm or low > calm):
+    if calm is not None and (high <= calm or low > calm):
         return Found(values, torch.full_like(values, low > calm, dtype=torch.bool), "everything" if low > calm else "nothing")
     # Enlarged first, then thresholded: a plain cut has smooth edges as well, not the steps of the window grid.
     large = torch.from_numpy(np.array(Image.fromarray(values.numpy()).resize(photo.size, SMOOTH)))

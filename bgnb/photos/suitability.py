@@ -24,7 +24,9 @@ STIFF = 1.0  # of the classifier of photos, which has few of them
 TAIL = 0.1  # share of the backgrounds' patches that the best bin holds at least
 LEAST = 0.25  # this share of a side's own patches, the least typical, does not count as its looks
 DRAWS = 300  # of the bootstrap
-GOOD, CLEAR_NO = 0.6, 0.25  # a value from which backgrounds fit; a share covered below which the photos are from elsewhere
+GOOD = 0.6  # a value from which backgrounds fit
+CLEAR_NO = 0.4  # a share covered below which the photos are from elsewhere
+IDLE = 0.25  # a share of a background below which it is of no use
 LIGHT, GAIN = 0.75, 0.05  # light tells photos apart from here on; standardising helps if it takes away so much
 SHOWN = 12  # patches that no background explains
 
@@ -285,7 +287,7 @@ def in_words(
         said.append("Colour or sharpness alone tells the two sides apart: take both with one camera, at one time of day.")
     if value >= GOOD:
         return "good", " ".join(said)
-    idle = sum(share < CLEAR_NO for share in ranking.values())
+    idle = sum(share < IDLE for share in ranking.values())
     if covered < GOOD:
         said.append("Some surroundings are missing: add backgrounds of those places.")
     if idle:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,9 +20,10 @@ from bgnb.data import ImageSet, load
 from bgnb.device import compute_dtype, describe, pick_device, processor
 from bgnb.files import InputError, atomic_write, cache_folder, key, whole
 from bgnb.maps import localise
-from bgnb.metrics import LocAcc, best_accuracy, loc_acc, mask_ious, pxap, without_masks
+from bgnb.metrics import LocAcc, best_accuracy, loc_acc, mask_ious, pxap, threshold_without_masks, without_masks
 from bgnb.networks import Network
 from bgnb.patches import MIN_FRACTION, sample_patches
+from bgnb.refinement import refine
 from bgnb.settings import Maps, Run, values_of
 from bgnb.study import references
 from bgnb.study.intervals import bootstrap_interval
@@ -68,6 +70,24 @@ def share_of_p(masks: Tensor, patch: int) -> float:
     """
     inside = avg_pool2d(masks[:, None].float(), patch, stride=1, divisor_override=1)  # target pixels in each patch
     return (inside >= MIN_FRACTION * patch**2).double().mean().item()
+
+
+def structure(imageset: ImageSet, maps: Tensor, how: str) -> dict:
+    """What the photo's own edges add, with no mask for the cut: IoU of the plain cut and of ``refine``, at one threshold.
+
+    Each: share of images of IoU at least .4 and .7, and the mean IoU.
+    """
+    threshold = threshold_without_masks(maps)
+    regions = {"plain": maps >= threshold, "refined": refine(imageset.targets, maps, how, threshold)}
+    found: dict[str, Any] = {"how": how, "threshold": threshold}
+    for name, region in regions.items():
+        ious = mask_ious(region.float(), cast(Tensor, imageset.masks), [0.5])[:, 0]
+        found[name] = {
+            "loc_acc": (ious >= 0.4).double().mean().item(),
+            "loc_acc_70": (ious >= 0.7).double().mean().item(),
+            "iou": ious.mean().item(),
+        }
+    return found
 
 
 def measure(
@@ -152,6 +172,8 @@ def measure(
                 "backgroundness": {kind: float(np.median(s)) if len(s) else None for kind, s in scores.items()},
                 "bayes_backgroundness": bayes_backgroundness(run.ratio, pi),
             }
+        if run.refine:
+            numbers["refined"] = structure(imageset, maps, run.refine)
         if epochs:
             numbers["epochs"] = taken
         if every:

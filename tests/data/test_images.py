@@ -11,7 +11,7 @@ from PIL import Image
 
 from bgnb import InputError, Run, fit, load
 from bgnb.data import images
-from bgnb.data.images import in_threads, read_mask, read_photo, square
+from bgnb.data.images import FAINT, MEAN, SPREAD, in_threads, piece, pieces, read_mask, read_photo, square, standardise
 
 
 def get(folder, **options):
@@ -413,3 +413,41 @@ def test_a_bad_photo_is_named_on_the_way_to_the_disk_too(make_photos, on_disk):
     truncate(photos / "backgrounds/forest/place_2.png")
     with pytest.raises(InputError, match=r"place_2\.jpg"):
         get(photos)
+
+
+def test_standardised_colours_have_one_mean_and_one_spread():
+    rng = np.random.default_rng(0)
+    photos = rng.integers(60, 90, (3, 3, 20, 30)).astype(np.uint8)
+    photos[1] //= 3
+    photos[2, 1] = 77  # an even colour
+    found = standardise(torch.from_numpy(photos)).numpy()
+    for photo, made in zip(photos.astype(float), found, strict=True):
+        for before, after in zip(photo, made, strict=True):
+            expected = (before - before.mean()) / max(FAINT, before.std()) * SPREAD + MEAN
+            assert np.abs(after - expected.clip(0, 255)).max() <= 0.51
+    assert (found[2, 1] == MEAN).all() and abs(found[1].mean() - MEAN) < 1
+
+
+def test_load_standardises_every_photo_and_keeps_masks(photos):
+    kept, even = (load(photos, size=32, colours=colours, progress=False) for colours in ("kept", "standardised"))
+    assert torch.equal(even.targets, standardise(kept.targets)) and torch.equal(even.backgrounds, standardise(kept.backgrounds))
+    assert torch.equal(even.masks, kept.masks) and even.names == kept.names
+    with pytest.raises(InputError, match="colours 'grey'"):
+        load(photos, colours="grey")
+
+
+@pytest.mark.parametrize("size", [(40, 40), (42, 40), (60, 40), (40, 100), (800, 40)])
+def test_squares_cover_the_whole_photo(tmp_path, size):
+    width, height = size
+    across = np.broadcast_to(np.linspace(0, 255, width), (height, width))
+    down = np.broadcast_to(np.linspace(0, 255, height)[:, None], (height, width))
+    photo = Image.fromarray(np.dstack([across, down, 0 * down]).astype(np.uint8))
+    photo.save(tmp_path / "photo.png")
+    count = pieces(tmp_path / "photo.png")
+    assert count == max(1, -(-(max(size) - 2) // min(size)))
+    made = np.stack([np.asarray(piece(photo, 40, i, count)) for i in range(count)]).astype(int)
+    assert made.shape == (count, 40, 40, 3) and made[..., 0].min() <= 8 and made[..., 0].max() >= 247
+    assert made[..., 1].min() <= 8 and made[..., 1].max() >= 247
+    long = 0 if width >= height else 1
+    starts, ends = made[..., long].min((1, 2)), made[..., long].max((1, 2))
+    assert (starts[1:] <= ends[:-1] + 8).all()  # no gap between neighbours

@@ -2,15 +2,17 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import bgnb.photos.extraction as extraction
 from bgnb import InputError, Run, build
+from bgnb.metrics import overlap
 from bgnb.photos import extract
 
 RUN = Run(size=32, patch=16, stride=8, epochs=1, device="cpu", precision="fp32")
@@ -200,3 +202,114 @@ def test_without_bad_photos_nothing_is_skipped_and_the_results_are_the_same(fold
     assert careful == plain | {"skipped": []}
     without = {"extract.json": b""}
     assert contents(tmp_path / "plain") | without == contents(tmp_path / "careful") | without
+
+
+def painted(folder: Path, count: int, size=(48, 48), disc: bool = False, seed: int = 0) -> Path:
+    """Photos of one green texture, some with an orange disc."""
+    folder.mkdir()
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[: size[1], : size[0]]
+    for i in range(count):
+        photo = rng.normal((60, 120, 70), 12, (size[1], size[0], 3))
+        if disc:
+            photo[(x - size[0] * 0.5) ** 2 + (y - size[1] * 0.45) ** 2 < (0.22 * size[1]) ** 2] = (220, 130, 40)
+        Image.fromarray(photo.clip(0, 255).astype(np.uint8)).save(folder / f"{i:02d}.png")
+    return folder
+
+
+class Orange(torch.nn.Module):
+    """A network that knows the answer: patches with much red are target."""
+
+    def __init__(self):
+        super().__init__()
+        self.nothing = torch.nn.Parameter(torch.zeros(1))
+
+
+@pytest.fixture
+def knowing(monkeypatch):
+    """Scores of windows by their colour, so that what follows the network can be tested alone."""
+
+    def scores(model, images, patch, stride, **_):
+        red = (images[:, 0].float() - images[:, 1].float()) / 255
+        mean = torch.nn.functional.avg_pool2d(red[:, None], patch, stride)[:, 0]
+        return 0.9 - 2 * mean.clamp(0, 0.45)
+
+    monkeypatch.setattr(extraction, "trained", lambda imageset, run, progress: Orange())
+    monkeypatch.setattr(extraction, "score_windows", scores)
+
+
+def discs(tmp_path, **more):
+    return painted(tmp_path / "with", 6, disc=True, seed=1, **more), painted(tmp_path / "without", 6, seed=2, **more)
+
+
+def test_mask_cut_out_and_outline_are_the_same_region(knowing, tmp_path):
+    sides = discs(tmp_path)
+    report = extract(*sides, tmp_path / "out", replace(RUN, refine="grabcut"), anyway=True, progress=False)
+    y, x = np.mgrid[:48, :48]
+    disc = (x - 24) ** 2 + (y - 21.6) ** 2 < (0.22 * 48) ** 2
+    labels = json.loads((tmp_path / "out" / "coco.json").read_text())
+    assert [image["file_name"] for image in labels["images"]] == [f"{i:02d}.png" for i in range(6)]
+    for i, drawn in zip(range(6), labels["annotations"], strict=True):
+        mask = np.asarray(Image.open(tmp_path / "out" / f"{i:02d}_mask.png"))
+        assert set(np.unique(mask)) == {0, 255} and overlap(mask > 0, disc) > 0.6
+        assert (np.asarray(Image.open(tmp_path / "out" / f"{i:02d}_cutout.png"))[..., 3] == mask).all()
+        assert abs(report["photos"][f"{i:02d}"] - (mask > 0).mean()) < 0.03
+        (polygon,) = drawn["segmentation"]
+        outline = Image.new("L", (48, 48))
+        ImageDraw.Draw(outline).polygon([tuple(point) for point in np.reshape(polygon, (-1, 2))], fill=255)
+        assert overlap(np.asarray(outline) > 0, mask > 0) > 0.8 and abs(drawn["area"] - (mask > 0).sum()) < 40
+        left, top, _, height = drawn["bbox"]
+        assert abs(left - x[mask > 0].min()) < 2 and abs(top + height - 1 - y[mask > 0].max()) < 2
+
+
+def test_without_refinement_the_map_is_cut(knowing, tmp_path):
+    sides = discs(tmp_path)
+    report = extract(*sides, tmp_path / "out", RUN, anyway=True, progress=False)
+    values = np.asarray(Image.open(tmp_path / "out" / "00_map.png")) / 255
+    mask = np.asarray(Image.open(tmp_path / "out" / "00_mask.png")) > 0
+    assert report["run"]["refine"] is None and ((values >= report["threshold"]) == mask).mean() > 0.97
+
+
+def test_a_trained_network_is_applied_to_other_photos_and_finds_nothing_where_nothing_is(knowing, tmp_path):
+    sides = discs(tmp_path)
+    new = painted(tmp_path / "new", 2, size=(96, 48), disc=True, seed=5)
+    Image.open(painted(tmp_path / "empty", 1, seed=6) / "00.png").save(new / "empty.png")
+    report = extract(*sides, tmp_path / "out", replace(RUN, refine="grabcut"), apply=new, anyway=True, progress=False)
+    assert report["photos"].keys() == {"00", "01", "empty"} and report["nothing"] == ["empty"]
+    assert report["photos"]["empty"] == 0 < report["photos"]["00"] < 0.3
+    assert not np.asarray(Image.open(tmp_path / "out" / "empty_mask.png")).any()
+    assert "Nothing was found" in (tmp_path / "out" / "index.html").read_text()
+    with pytest.raises(InputError, match="photos are never touched"):
+        extract(*sides, new / "out", RUN, apply=new, progress=False)
+
+
+def test_backgrounds_of_another_place_are_refused_before_the_training(monkeypatch, tmp_path):
+    monkeypatch.setattr(extraction, "trained", None)  # so that no training can begin
+    sides = painted(tmp_path / "with", 6), tmp_path / "without"
+    sides[1].mkdir()
+    for i in range(6):
+        stripes = np.zeros((48, 48, 3), np.uint8)
+        stripes[:, i % 3 :: 4] = (250, 60, 200)
+        Image.fromarray(stripes).save(sides[1] / f"{i}.png")
+    with pytest.raises(InputError, match=r"without: Your photos come from elsewhere.*--anyway goes on") as error:
+        extract(*sides, tmp_path / "out", RUN, progress=False)
+    assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
+    monkeypatch.setattr(extraction, "trained", lambda imageset, run, progress: build("tiny", 16).eval())
+    report = extract(*sides, tmp_path / "out", RUN, anyway=True, progress=False)
+    assert report["suitability"]["verdict"] == "no" and len(report["photos"]) == 6
+
+
+def test_the_whole_of_a_long_photo_is_trained_on(monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(extraction, "trained", lambda imageset, run, progress: seen.append((imageset, run)) or build("tiny", 16))
+    sides = painted(tmp_path / "with", 2, size=(160, 32)), painted(tmp_path / "without", 3, size=(48, 32))
+    ends = Image.new("RGB", (160, 32), (60, 120, 70))
+    for left in (0, 157):
+        ends.paste((255, 0, 0), (left, 0, left + 3, 32))
+    ends.save(sides[0] / "00.png")
+    extract(*sides, tmp_path / "out", RUN, anyway=True, progress=False)
+    ((imageset, run),) = seen
+    assert len(imageset.targets) == 2 * 5 and len(imageset.backgrounds) == 3 * 2
+    red = (imageset.targets[:5, 0] > 200) & (imageset.targets[:5, 1] < 60)
+    assert red[0, :, :3].all() and red[4, :, -3:].all() and not red[1:4].any()
+    assert run.per_image * 10 >= 2 * extraction.MOST_PER_PHOTO
