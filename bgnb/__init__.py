@@ -18,7 +18,7 @@ _NAMES = {
     "bgnb.metrics": "LocAcc loc_acc pxap threshold_without_masks",
     "bgnb.boxes": "all_metrics",
     "bgnb.refinement": "refine",
-    "bgnb.photos.suitability": "Suitability suitability",
+    "bgnb.photos.backgrounds": "Suitability suitability",
     "bgnb.study.theory": "bayes_backgroundness",
     "bgnb.study.intervals": "bootstrap_interval bootstrap_over_seeds",
     "bgnb.study.references": "centred_gaussian colour_distance constant_map untrained",

@@ -141,7 +141,7 @@ def suit(
         seed: decides which photos of a folder with more than 200 are looked at.
         skip_bad: go on without photos that cannot be read.
     """
-    from bgnb.photos.suitability import suitability
+    from bgnb.photos.backgrounds import suitability
 
     for file in (json, picture):
         check_writable(file)

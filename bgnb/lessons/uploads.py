@@ -42,25 +42,28 @@ def folders(source: str, target: str, scene: str, images: int, seed: int, into: 
     return Path(into) / "targets", Path(into) / "backgrounds"
 
 
-def results(targets: str | Path, out: str | Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """What ``extract`` read and wrote: photos ``(h, w, 3)`` uint8 and their maps ``(h, w)`` in [0, 1]."""
+def results(targets: str | Path, out: str | Path) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """What ``extract`` read and wrote: photos ``(h, w, 3)`` uint8, maps ``(h, w)`` in [0, 1], and masks ``(h, w)`` bool."""
     files = photo_files(Path(targets), recursive=True)
     photos = [np.asarray(read_photo(file)) for file in files]
-    maps = [np.asarray(Image.open(Path(out) / f"{name}_map.png")) / 255 for name in output_names(files, Path(targets))]
-    return photos, maps
+    maps, masks = (
+        [np.asarray(Image.open(Path(out) / f"{name}_{kind}.png")) / 255 for name in output_names(files, Path(targets))]
+        for kind in ("map", "mask")
+    )
+    return photos, maps, [mask > 0.5 for mask in masks]
 
 
-def zipped(photos: list[np.ndarray], maps: list[np.ndarray], threshold: float) -> bytes:
-    """A ZIP with a cut-out of every photo as a PNG, transparent where targetness is below the threshold.
+def zipped(photos: list[np.ndarray], masks: list[np.ndarray]) -> bytes:
+    """A ZIP with a cut-out of every photo as a PNG, transparent where its mask is False.
 
-    >>> inside = zipfile.ZipFile(io.BytesIO(zipped([np.zeros((4, 4, 3), np.uint8)], [np.eye(4)], 0.5)))
+    >>> inside = zipfile.ZipFile(io.BytesIO(zipped([np.zeros((4, 4, 3), np.uint8)], [np.eye(4, dtype=bool)])))
     >>> inside.namelist()
     ['cutout_000.png']
     """
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        for i, (photo, values) in enumerate(zip(photos, maps, strict=True)):
-            alpha = np.where(values >= threshold, 255, 0).astype(np.uint8)
+        for i, (photo, mask) in enumerate(zip(photos, masks, strict=True)):
+            alpha = np.where(mask, 255, 0).astype(np.uint8)
             picture = io.BytesIO()
             Image.fromarray(np.dstack([photo, alpha])).save(picture, "png")
             archive.writestr(f"cutout_{i:03d}.png", picture.getvalue())
@@ -111,11 +114,12 @@ class Upload(ipywidgets.VBox):
                     unpack(self.backgrounds.value, Path(folder) / "without"),
                 ]
                 report = extract(*sides, Path(folder) / "out", self.run, progress=False)
-                photos, maps = results(sides[0], Path(folder) / "out")
-            self.figure = draw_cut_outs(photos, maps, report["threshold"])
+                photos, maps, masks = results(sides[0], Path(folder) / "out")
+            self.figure = draw_cut_outs(photos, maps, report["threshold"], masks=masks)
             self.picture.value, self.picture.layout.display = png(self.figure), ""
-            self.link.children = [download(zipped(photos, maps, report["threshold"]))]
-            self.message.value = html.escape(report.get("warning", ""))
+            self.link.children = [download(zipped(photos, masks))]
+            said = [report["suitability"]["advice"]] if report["suitability"] else []
+            self.message.value = html.escape(" ".join(said + [report[word] for word in ("warning",) if word in report]))
         except Exception as error:
             self.message.value = f'<b class="{ERROR}" style="color:#B00020">{html.escape(sentence(error))}</b>'
         finally:

@@ -21,8 +21,8 @@ from bgnb.maps import localise, merge_windows, targetness
 from bgnb.metrics import threshold_without_masks
 from bgnb.moving.page import MARK
 from bgnb.networks import Network
+from bgnb.photos.backgrounds import suitability
 from bgnb.photos.gallery import Found, gallery
-from bgnb.photos.suitability import suitability
 from bgnb.refinement import refine
 from bgnb.settings import Run
 from bgnb.training import trained

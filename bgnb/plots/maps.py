@@ -164,14 +164,21 @@ def draw_gallery(
     return figure
 
 
-def draw_cut_outs(photos: Sequence[np.ndarray], maps: Sequence[np.ndarray], threshold: float, n: int = 4) -> Figure:
-    """Photos of any size, above their cut-outs at the map threshold, and the histogram of targetness that it parts.
+def draw_cut_outs(
+    photos: Sequence[np.ndarray],
+    maps: Sequence[np.ndarray],
+    threshold: float,
+    n: int = 4,
+    masks: Sequence[np.ndarray] | None = None,
+) -> Figure:
+    """Photos of any size, above their cut-outs, and the histogram of targetness that it parts.
 
     Args:
         photos: ``(h, w, 3)`` uint8 each.
         maps: ``(h, w)`` targetness each.
         threshold: map threshold.
         n: how many to show.
+        masks: ``(h, w)`` bool each, what is cut out; None: where targetness reaches the threshold.
 
     Returns:
         A Figure; ``.numbers``: "share", the mean share of a photo that is cut out, over all photos.
@@ -179,8 +186,9 @@ def draw_cut_outs(photos: Sequence[np.ndarray], maps: Sequence[np.ndarray], thre
     n = min(n, len(photos))
     high = min(3.0, 9.6 / n * max(photo.shape[0] / photo.shape[1] for photo in photos[:n]))
     figure, axes = panels(3, n, height=2 * high + 2.3, height_ratios=[high, high, 1.3])
-    for above, below, photo, values in zip(*axes[:2], photos, maps, strict=False):
-        alpha = (values >= threshold)[..., None]
+    masks = masks or [values >= threshold for values in maps]
+    for above, below, photo, mask in zip(*axes[:2], photos, masks, strict=False):
+        alpha = mask[..., None]
         show_image(above, photo)
         show_image(below, np.where(alpha, photo / 255, PLAIN), f"{alpha.mean():.0%} of the photo")
     name_rows(axes[:2, 0], ("photo", "cut-out"))
@@ -196,5 +204,5 @@ def draw_cut_outs(photos: Sequence[np.ndarray], maps: Sequence[np.ndarray], thre
     side = "left" if threshold < 0.15 else "right" if threshold > 0.85 else "center"
     ax.text(threshold, 1.03, f"map threshold {tick(round(threshold, 2))}", ha=side, **over)
     ax.set(xlim=(0, 1), xlabel="targetness of all pixels of all photos", ylabel="share of pixels")
-    figure.numbers = {"share": float(np.mean([(m >= threshold).mean() for m in maps]))}
+    figure.numbers = {"share": float(np.mean([mask.mean() for mask in masks]))}
     return figure

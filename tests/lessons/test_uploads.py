@@ -23,13 +23,16 @@ def test_drawn_pictures_become_photos_without_masks(tmp_path):
     assert uploads.folders("mine", "", "forest", 3, 0, tmp_path)[0].as_posix() == "mine/targets"
 
 
-def test_the_zip_is_opaque_where_the_map_reaches_the_threshold():
+def test_the_zip_is_opaque_where_the_mask_is():
     rng = np.random.default_rng(0)
-    photos, maps = [rng.integers(0, 256, (5, 7, 3), dtype=np.uint8) for _ in range(2)], [rng.random((5, 7)) for _ in range(2)]
-    archive = zipfile.ZipFile(io.BytesIO(uploads.zipped(photos, maps, 0.5)))
-    for name, photo, values in zip(archive.namelist(), photos, maps, strict=True):
+    photos, masks = (
+        [rng.integers(0, 256, (5, 7, 3), dtype=np.uint8) for _ in range(2)],
+        [rng.random((5, 7)) > 0.5 for _ in range(2)],
+    )
+    archive = zipfile.ZipFile(io.BytesIO(uploads.zipped(photos, masks)))
+    for name, photo, mask in zip(archive.namelist(), photos, masks, strict=True):
         cut = np.asarray(Image.open(archive.open(name)))
-        assert (cut[..., :3] == photo).all() and ((cut[..., 3] == 255) == (values >= 0.5)).all()
+        assert (cut[..., :3] == photo).all() and ((cut[..., 3] == 255) == mask).all()
 
 
 def uploaded(folder):

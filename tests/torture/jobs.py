@@ -63,7 +63,18 @@ def arguments(job: str, given: Path, out: Path, old: bool = False) -> list[str]:
     return {
         "run": ["run", "--source", given, *SMALL, *seed, "--json", out / "run.json", "--picture", out / "run.png"],
         "sweep": ["sweep", given / f"{'old' if old else 'new'}.yml", "--out", out / "grid.jsonl", "--jobs", "1"],
-        "extract": ["extract", "--targets", photos[0], "--backgrounds", photos[1], "--out", out / "cats", *SMALL, *seed],
+        "extract": [
+            "extract",
+            "--targets",
+            photos[0],
+            "--backgrounds",
+            photos[1],
+            "--out",
+            out / "cats",
+            "--anyway",
+            *SMALL,
+            *seed,
+        ],
         "rerun": ["rerun", given / "lesson.ipynb", "-p", "seed", seed[1], "--out", out],
     }[job]
 

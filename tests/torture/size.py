@@ -114,7 +114,7 @@ def size(count: int = 100_000, seed: int = 0) -> list[dict]:
         draw_all(photos, targets, count, seed)
         small = ["--size", SIZE, "--patch", 24, "--stride", 4, "--epochs", 3]
         folders = ["--targets", photos / "targets/cat", "--backgrounds", photos / "backgrounds/forest", "--out", out]
-        extract = ["extract", *folders, *small]
+        extract = ["extract", *folders, "--anyway", *small]
         jobs, seconds, stopped, went_on, cut = [], [], [], [], []
 
         def stop(job: Job) -> None:

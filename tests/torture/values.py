@@ -362,7 +362,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
     photos = ["--targets", str(folder / "targets/cat"), "--backgrounds", str(folder / "backgrounds/forest")]
     return {
         "run": ["--source", str(folder), *SMALL, "--epochs", "1", "--json", "run.json"],
-        "extract": [*photos, *SMALL, "--epochs", "1", "--out", "cats"],
+        "extract": [*photos, *SMALL, "--epochs", "1", "--out", "cats", "--anyway"],
         "sweep": ["longer", "--out", "longer.jsonl"],  # which holds its results already
         "claims": ["--results", "results", "--json", "claims.json"],
         "beside": ["longer.jsonl", "longer.jsonl"],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bgnb import InputError, load, suitability
-from bgnb.photos.suitability import EDGE, TAIL, best_bin, places, told_apart
+from bgnb.photos.backgrounds import EDGE, TAIL, best_bin, places, told_apart
 
 SCORES = st.lists(st.integers(-20, 20), min_size=1, max_size=60)
 
