@@ -27,7 +27,7 @@ DRAWS = 300  # of the bootstrap
 GOOD = 0.6  # a value from which backgrounds fit
 CLEAR_NO = 0.4  # a share covered below which the photos are from elsewhere
 IDLE = 0.25  # a share of a background below which it is of no use
-LIGHT, GAIN = 0.75, 0.05  # light tells photos apart from here on; standardising helps if it takes away so much
+LIGHT, GAIN = 0.85, 0.05  # light tells photos apart from here on; standardising helps if it takes away so much
 SHOWN = 12  # patches that no background explains
 
 

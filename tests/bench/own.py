@@ -92,7 +92,6 @@ def table(rows: list[dict]) -> str:
                     f"{value:.2f}"
                     for value in ((ious["plain"] >= 0.4).mean(), (ious["plain"] >= 0.7).mean(), ious["plain"].mean())
                 ),
-                "seconds": f"{np.mean([row['seconds'] for row in mine]):.0f}",
             }
         )
     return pd.DataFrame(lines).fillna("").to_markdown(index=False, disable_numparse=True)
