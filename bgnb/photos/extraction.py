@@ -74,8 +74,8 @@ def extract(
 
     Returns:
         What ``extract.json`` holds: the run, the suitability, the threshold and where it came from, the share of each photo that
-        was cut out, and the photos in which nothing was found. With ``skip_bad`` also "skipped": a line for each photo that
-        was left out.
+        was cut out, and the photos of ``apply`` in which nothing was found. With ``skip_bad`` also "skipped": a line for each
+        photo that was left out.
 
     Raises:
         InputError: a folder or a photo cannot be used, or the backgrounds clearly do not fit.
@@ -113,7 +113,7 @@ def extract(
 
     def find(index: int) -> Found:
         photo = read_photo(mapped[index], then=lambda photo: upright(photo, max(SHARP, run.size)))
-        return cut(photo, *looked[index], chosen, calm, run)
+        return cut(photo, *looked[index], chosen, calm if apply else None, run)
 
     found = [*in_threads(find, range(len(mapped)), "edges", progress)]
     report = {
@@ -245,7 +245,8 @@ def calm_level(model: Network, backgrounds: Tensor, run: Run) -> float:
 def cut(photo: Image.Image, values: Tensor, raw: Tensor | None, threshold: float, calm: float | None, run: Run) -> Found:
     """The target's region in a photo.
 
-    Nothing, if no part of the photo stands out more than the backgrounds' own peaks; everything, if all of it does.
+    With ``calm``: nothing, if no part of the photo stands out more than the backgrounds' own peaks do; everything, if all of it
+    does. Without, the target is there for certain, because somebody put the photo into the folder of targets.
     """
     low, high = ends(raw) if raw is not None else (0.0, 1.0)
     if calm is not None and (high <= calm or low > calm):
