@@ -18,7 +18,7 @@ from bgnb.moving.page import document
 API = "docs/api.html"
 ORDER = (  # in which bgnb/ is read
     "files", "settings", "device", "scenes", "data", "networks", "patches", "methods", "training", "windows", "maps", "metrics",
-    "boxes", "study", "plots", "moving", "photos", "lessons", "cli",
+    "boxes", "refinement", "study", "plots", "moving", "photos", "lessons", "cli",
 )  # fmt: skip
 
 
