@@ -119,7 +119,7 @@ class Upload(ipywidgets.VBox):
             self.picture.value, self.picture.layout.display = png(self.figure), ""
             self.link.children = [download(zipped(photos, masks))]
             said = [report["suitability"]["advice"]] if report["suitability"] else []
-            self.message.value = html.escape(" ".join(said + [report[word] for word in ("warning",) if word in report]))
+            self.message.value = html.escape(" ".join([*said, report.get("warning", "")]).strip())
         except Exception as error:
             self.message.value = f'<b class="{ERROR}" style="color:#B00020">{html.escape(sentence(error))}</b>'
         finally:

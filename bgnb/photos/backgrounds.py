@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
@@ -13,6 +12,7 @@ from bgnb.data.images import in_threads, photo_files, read_photo, stack, standar
 from bgnb.files import InputError, choose, shaped, whole
 from bgnb.patches import check_patch
 from bgnb.settings import COLOURS, LIMITS
+from bgnb.study.intervals import share_above
 
 MOST = 200  # photos of a folder that are looked at: more change the answer little
 FEW = 5  # photos of a folder; with fewer, no answer is certain
@@ -73,8 +73,8 @@ def suitability(
     A target rarely fills the edge of a photo, so patches from there show what surrounds it. A small classifier (ridge
     regression on random Fourier features of colour, contrast and texture) tries to tell them from patches of the backgrounds'
     edges; each photo is judged by one that has not seen it. From its scores, *best bin estimation* (Garg et al., 2021) gives
-    the value: the largest share of the target photos' edges that may have been drawn from the backgrounds. So backgrounds that
-    nothing surrounds the target with lower it, too. docs/suit.md tells how well it predicts what training finds.
+    the value: the largest share of the target photos' edges that may have been drawn from the backgrounds. Backgrounds that look
+    like nothing around the target lower it, too. docs/suit.md tells how well it predicts what training finds.
 
     Args:
         targets: folder of photos that show the target, or ``(n, 3, H, W)`` uint8.
@@ -114,7 +114,8 @@ def suitability(
     covered = share_within(of_targets, of_backgrounds.quantile(LEAST))
     typical = [share_within(-photo, (-of_targets).quantile(LEAST)) for photo in of_backgrounds]
     ranking = dict(sorted(zip(sides[1], typical, strict=True), key=lambda pair: -pair[1]))
-    verdict, advice = in_words(value, interval, covered, lights["kept"], shortcut, ranking, [len(side) for side in sides])
+    taken_away = shortcut and colours == "standardised"
+    verdict, advice = in_words(value, covered, lights["kept"], taken_away, ranking, [len(side) for side in sides])
     cut = [patches_along_edge(p, patch) for p in photos[0]]
     least = of_targets.flatten().argsort()[:SHOWN]
     unexplained = torch.cat(cut)[least]
@@ -146,7 +147,8 @@ def read(name: str, side, size: int, patch: int, seed: int, skip_bad: bool, prog
         made = in_threads(small, list(chosen), f"looking at {name}", progress)
         found = {str(files[i].relative_to(folder)): photo for i, photo in zip(chosen, made, strict=True) if photo is not None}
     if len(found) < 2:
-        raise InputError(f"{name if isinstance(side, Tensor) else side}: holds {len(found)} photo; at least 2 are needed")
+        title, count = name if isinstance(side, Tensor) else side, f"{len(found)} photo{'s' * (len(found) != 1)}"
+        raise InputError(f"{title}: holds {count}; at least 2 are needed")
     return found
 
 
@@ -207,9 +209,7 @@ def told_apart(targets: Tensor, backgrounds: Tensor) -> float:
         weights = torch.linalg.solve(spread, means[1] - means[0])
         for side, which, score in zip(sides, folds, scores, strict=True):
             score[which == fold] = (side[which == fold] - (means[0] + means[1]) / 2) @ weights
-    ranks = rankdata(torch.cat(scores[::-1]).numpy())
-    count = len(backgrounds)
-    return float((ranks[:count].sum() - count * (count + 1) / 2) / (count * len(targets)))
+    return share_above(scores[1].numpy(), scores[0].numpy())
 
 
 def held_out_scores(targets: Tensor, backgrounds: Tensor, seed: int) -> tuple[Tensor, Tensor]:
@@ -268,9 +268,7 @@ def share_within(scores: Tensor, limit: Tensor) -> float:
     return min(1.0, float((scores >= limit).float().mean()) / (1 - LEAST))
 
 
-def in_words(
-    value: float, interval: tuple[float, float], covered: float, light: float, shortcut: bool, ranking: dict, counts: list[int]
-) -> tuple[str, str]:
+def in_words(value: float, covered: float, light: float, taken_away: bool, ranking: dict, counts: list[int]) -> tuple[str, str]:
     """The verdict, and what a person should do."""
     if min(counts) < FEW:
         side = "target photos" if counts[0] < FEW else "backgrounds"
@@ -281,7 +279,7 @@ def in_words(
             "Take backgrounds of the same places, without the target."
         )
     said = [f"{covered:.0%} of what surrounds the target looks like these backgrounds (suitability {value:.2f})."]
-    if shortcut:
+    if taken_away:
         said.append("Light or contrast alone tells the two sides apart, so every photo's colours are standardised.")
     elif light >= LIGHT:
         said.append("Colour or sharpness alone tells the two sides apart: take both with one camera, at one time of day.")

@@ -102,7 +102,7 @@ def extract(
         raise InputError(f"{backgrounds}: {fit['advice']} (--anyway goes on)")
     run = replace(run, colours=fit["colours"]) if fit else run
     model, run, pictures = learnt(files, targets, run, progress)
-    calm = None if run.image_level else calm_level(model, pictures.backgrounds, run)
+    calm = calm_level(model, pictures.backgrounds, run) if apply and not run.image_level else None
 
     def look(file: Path) -> tuple[Tensor, Tensor | None]:
         return map_photo(model, read_photo(file, then=lambda photo: upright(photo, run.size)), run)
@@ -113,7 +113,7 @@ def extract(
 
     def find(index: int) -> Found:
         photo = read_photo(mapped[index], then=lambda photo: upright(photo, max(SHARP, run.size)))
-        return cut(photo, *looked[index], chosen, calm if apply else None, run)
+        return cut(photo, *looked[index], chosen, calm, run)
 
     found = [*in_threads(find, range(len(mapped)), "edges", progress)]
     report = {

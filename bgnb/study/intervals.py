@@ -1,9 +1,9 @@
-"""Bootstrap intervals: how far a mean would move, had other images or seeds been drawn."""
+"""Bootstrap intervals of a mean, and how often one value is above another."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import bootstrap
+from scipy.stats import bootstrap, rankdata
 
 from bgnb.files import InputError, shaped, whole, within
 
@@ -60,3 +60,13 @@ def checked(values, confidence: float) -> np.ndarray:
     if values.size == 0 or not np.isfinite(values).all():
         raise InputError("values: an interval needs at least one, and all must be finite")
     return values
+
+
+def share_above(one: np.ndarray, other: np.ndarray) -> float:
+    """How often a value of ``one`` is above a value of ``other`` (equal: half): 0.5 if nothing tells them apart.
+
+    >>> share_above(np.array([2, 3]), np.array([1, 2]))
+    0.875
+    """
+    ranks = rankdata(np.concatenate([one, other]))[: len(one)]
+    return float((ranks.sum() - len(one) * (len(one) + 1) / 2) / (len(one) * len(other)))

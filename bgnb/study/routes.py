@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import mannwhitneyu
 from torch import Tensor
 
 from bgnb.data import ImageSet
@@ -13,7 +12,7 @@ from bgnb.maps import targetness
 from bgnb.metrics import loc_acc
 from bgnb.networks import Network
 from bgnb.settings import Run
-from bgnb.study.intervals import bootstrap_interval
+from bgnb.study.intervals import bootstrap_interval, share_above
 from bgnb.study.runs import kind_scores
 from bgnb.study.theory import shift
 from bgnb.training import trained
@@ -43,7 +42,7 @@ def ranking(scores: dict[str, np.ndarray]) -> float:
     """
     if not (len(scores["F"]) and len(scores["P"])):
         return float("nan")
-    return float(mannwhitneyu(scores["F"], scores["P"], method="asymptotic").statistic) / (len(scores["F"]) * len(scores["P"]))
+    return share_above(scores["F"], scores["P"])
 
 
 def look(model: Network, imageset: ImageSet, run: Run) -> tuple[dict[str, np.ndarray], Tensor]:

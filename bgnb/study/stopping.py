@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.special import entr
-from scipy.stats import rankdata
 from torch import Tensor
 
 from bgnb.boxes import held_out
@@ -25,7 +24,7 @@ from bgnb.metrics import best_accuracy, mask_ious, pxap, threshold_without_masks
 from bgnb.networks import Network
 from bgnb.patches import sample_patches
 from bgnb.settings import Run
-from bgnb.study.intervals import bootstrap_interval
+from bgnb.study.intervals import bootstrap_interval, share_above
 from bgnb.study.tables import markdown, tidy
 from bgnb.study.theory import bayes_backgroundness
 from bgnb.training import fit
@@ -58,16 +57,6 @@ def honest_loss(ratio: float, pi: float) -> float:
     """
     background = bayes_backgroundness(ratio, pi)
     return float((ratio + 1 - pi) / (ratio + 1) * (entr(background) + entr(1 - background)))
-
-
-def share_above(one: np.ndarray, other: np.ndarray) -> float:
-    """How often a value of ``one`` is above a value of ``other`` (equal: half): 0.5 if nothing tells them apart.
-
-    >>> share_above(np.array([2, 3]), np.array([1, 2]))
-    0.875
-    """
-    ranks = rankdata(np.concatenate([one, other]))[: len(one)]
-    return float((ranks.sum() - len(one) * (len(one) + 1) / 2) / (len(one) * len(other)))
 
 
 def pi_from_scores(target: np.ndarray, background: np.ndarray) -> float:

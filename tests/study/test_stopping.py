@@ -17,6 +17,7 @@ from bgnb.boxes import held_out
 from bgnb.cli import main
 from bgnb.metrics import mask_ious
 from bgnb.plots import draw_every_epoch, png
+from bgnb.study.intervals import share_above
 from bgnb.study.stopping import (
     CHOOSE_ON,
     EVERY,
@@ -25,7 +26,6 @@ from bgnb.study.stopping import (
     agreement,
     honest_loss,
     pi_from_scores,
-    share_above,
     with_signals,
 )
 from bgnb.study.sweeps import read_results
