@@ -1,8 +1,9 @@
-"""The built-in default: animals in a forest or on a playground, painted by code alone, with exact masks.
+"""The built-in default: animals in a forest or on a playground, and rust on steel, painted by code alone, with exact masks.
 
 Picture ``index`` of ``seed`` depends on nothing else: alone or in a batch of any length, it is the same. A target picture
 is a background picture of its own with an animal pasted in. Then air, grain and tone go over the whole of every picture,
-so patches without the animal look the same on both sides.
+so patches without the animal look the same on both sides. Rust on a steel plate is made in the same way, for those who look
+for flaws and not for animals.
 
 The dials, all keyword arguments:
 
@@ -27,17 +28,19 @@ import numpy as np
 from bgnb.files import InputError, progress_bar
 
 from .animals import animal
-from .brush import PIXELS, wide_blur
+from .brush import PIXELS, mix, wide_blur
 from .coats import hulls, outline, render, silhouette
 from .forest import forest
 from .photograph import camouflaged, develop, exact_mask, paste
 from .playground import playground
+from .steel import rust, steel
 from .workers import in_processes
 
 ANIMALS = ("cat", "dog", "owl", "horse")
 PLACES = ("forest", "playground")
-PAINTERS = {"forest": forest, "playground": playground}
-CAMERAS = {"forest": 0, "playground": 1}  # one walk in the woods; playgrounds by anyone, in any weather
+TARGETS, SCENES = (*ANIMALS, "rust"), (*PLACES, "steel")
+PAINTERS = {"forest": forest, "playground": playground, "steel": steel}
+CAMERAS = {"forest": 0, "playground": 1, "steel": 0.3}  # one walk in the woods; playgrounds by anyone, in any weather
 SEAMS = ("hard", "soft", "blended")
 PLUMAGE = 0.25  # an owl in a forest is camouflaged that much, whatever the dial says
 TARGET, BACKGROUND, PIECE = 0, 1, 2  # sides of the data set: each has random numbers of its own
@@ -67,7 +70,21 @@ def target_picture(
     """
     _check(target, scene, index, seed, size, area, camouflage, variety, seam, light)
     ground, glow, side, horizon = PAINTERS[scene](_rng(seed, index, TARGET, scene), variety, light)
-    rng = np.random.default_rng([seed, index, 3, ANIMALS.index(target), PLACES.index(scene)])
+    rng = np.random.default_rng([seed, index, 3, TARGETS.index(target), SCENES.index(scene)])
+    if target == "rust":
+        colour, shading, alpha = rust(rng, area)
+        colour = mix(colour, ground, camouflage)
+    else:
+        colour, shading, alpha = _coat(target, scene, ground, side, horizon, area, camouflage, rng)
+    # the dapples fall on the animal too, a little softened by its roundness
+    coat = colour * ((1 + (shading - 1) * min(1.0, 0.4 + 0.6 * light)) * (0.6 + 0.4 * wide_blur(glow, 4)))[..., None]
+    picture = paste(ground * glow[..., None], coat, alpha, seam, side, light, shadow=target != "rust")
+    picture = develop(picture, _rng(seed, index, TARGET, scene, 1), size, CAMERAS[scene] * variety)
+    return picture, exact_mask(alpha, size)
+
+
+def _coat(target, scene, ground, side, horizon, area, camouflage, rng):
+    """An animal's colours, shading and alpha, standing in its place."""
     parts, face, turn = animal(target, rng)
     shapes = hulls(parts)
     place, unit = _stand(shapes, turn, area, horizon, rng)
@@ -76,12 +93,7 @@ def target_picture(
     if target == "owl":
         camouflage = 1 - (1 - camouflage) ** 2 * (1 - PLUMAGE * (scene == "forest"))
     spot = place(np.array([face[:2]]))[0]
-    colour, shading = camouflaged(colour, shading, alpha, ground, camouflage, shut, spot, unit, rng)
-    # the dapples fall on the animal too, a little softened by its roundness
-    coat = colour * ((1 + (shading - 1) * min(1.0, 0.4 + 0.6 * light)) * (0.6 + 0.4 * wide_blur(glow, 4)))[..., None]
-    picture = paste(ground * glow[..., None], coat, alpha, seam, side, light)
-    picture = develop(picture, _rng(seed, index, TARGET, scene, 1), size, CAMERAS[scene] * variety)
-    return picture, exact_mask(alpha, size)
+    return *camouflaged(colour, shading, alpha, ground, camouflage, shut, spot, unit, rng), alpha
 
 
 def background_picture(
@@ -104,17 +116,21 @@ def background_picture(
     >>> background_picture("playground", 3, size=64).shape
     (64, 64, 3)
     """
-    _check("cat", scene, index, seed, size, area, camouflage, variety, seam, light)
+    _check("rust" if scene == "steel" else "cat", scene, index, seed, size, area, camouflage, variety, seam, light)
     ground, glow, side, horizon = PAINTERS[scene](_rng(seed, index, BACKGROUND, scene), variety, light)
     picture = ground * glow[..., None]
     if seam_control:
         rng = _rng(seed, index, PIECE, scene)
-        parts, _, turn = animal(ANIMALS[rng.integers(len(ANIMALS))], rng)
-        shapes = hulls(parts)
-        place, _ = _stand(shapes, turn, area, horizon, rng)
-        piece, its_glow, *_ = PAINTERS[scene](rng, variety, light)
-        alpha = silhouette(shapes, place, rng)
-        picture = paste(picture, piece * its_glow[..., None], alpha, seam, side, light)
+        if scene == "steel":
+            alpha = rust(rng, area)[2]
+            piece, its_glow, *_ = steel(rng, variety, light)
+        else:
+            parts, _, turn = animal(ANIMALS[rng.integers(len(ANIMALS))], rng)
+            shapes = hulls(parts)
+            place, _ = _stand(shapes, turn, area, horizon, rng)
+            piece, its_glow, *_ = PAINTERS[scene](rng, variety, light)
+            alpha = silhouette(shapes, place, rng)
+        picture = paste(picture, piece * its_glow[..., None], alpha, seam, side, light, shadow=scene != "steel")
     return develop(picture, _rng(seed, index, BACKGROUND, scene, 1), size, CAMERAS[scene] * variety)
 
 
@@ -164,13 +180,15 @@ def _both(index: int, target: str, scene: str, **dials):
 
 
 def _rng(seed: int, index: int, side: int, scene: str, layer: int = 0) -> np.random.Generator:
-    return np.random.default_rng([seed, index, side, PLACES.index(scene), layer])
+    return np.random.default_rng([seed, index, side, SCENES.index(scene), layer])
 
 
 def _check(target, scene, index, seed, size, area, camouflage, variety, seam, light) -> None:
-    for name, value, allowed in (("target", target, ANIMALS), ("scene", scene, PLACES), ("seam", seam, SEAMS)):
+    for name, value, allowed in (("target", target, TARGETS), ("scene", scene, SCENES), ("seam", seam, SEAMS)):
         if value not in allowed:
             raise InputError(f"{name} {value!r}: choose {', '.join(allowed)}")
+    if (target == "rust") != (scene == "steel"):
+        raise InputError(f"target {target!r} in scene {scene!r}: rust is drawn on steel only, and nothing else is")
     for name, value, low in (("index", index, 0), ("seed", seed, 0), ("size", size, 16)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
             raise InputError(f"{name} {value!r}: must be a whole number from {low}")

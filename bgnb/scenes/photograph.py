@@ -29,16 +29,16 @@ def camouflaged(colour, shading, alpha, ground, camouflage, feathers, face, unit
     return toned + share * (cloth - toned), 1 + (shading - 1) * (1 - 0.8 * share[..., 0])
 
 
-def paste(ground, coat, alpha, seam, side, light):
-    """Paste the shadow, then the cut-out. Nothing is pasted anywhere else."""
+def paste(ground, coat, alpha, seam, side, light, shadow=True):
+    """Paste the shadow at its foot, then the cut-out. Nothing is pasted anywhere else."""
     rows = np.flatnonzero((alpha > 0.5).any(1))
-    if len(rows):
+    if shadow and len(rows):
         foot, reach = rows[-1] + 1, 0.10 * PIXELS
         y = np.arange(PIXELS, dtype=np.float32)[:, None]
         near = np.exp(-(((y - foot + 3) / (0.022 * PIXELS)) ** 2))
         beneath = alpha[max(0, foot - round(reach)) : foot].max(0) if foot > reach / 2 else alpha.max(0)
-        shadow = wide_blur(np.roll(beneath[None, :] * near, round(-4 * side), 1).astype(np.float32), 4, 2)
-        ground = ground * (1 - min(0.45, 0.25 + 0.15 * light) * np.clip(shadow, 0, 1))[..., None]
+        dark = wide_blur(np.roll(beneath[None, :] * near, round(-4 * side), 1).astype(np.float32), 4, 2)
+        ground = ground * (1 - min(0.45, 0.25 + 0.15 * light) * np.clip(dark, 0, 1))[..., None]
     alpha = (alpha >= 0.5).astype(np.float32) if seam == "hard" else blur(alpha, 3)
     if seam == "blended":  # what differs at the border, carried inwards and taken away by halves
         rim = (alpha * (1 - alpha) * 4 + 1e-3).astype(np.float32)

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bgnb.files import atomic_write
 
-from . import ANIMALS, PLACES, SEAMS, target_picture
+from . import PLACES, SEAMS, TARGETS, background_picture, target_picture
 
 INK, PAPER, GAP = (40, 40, 44), (250, 250, 248), 4
 # each dial with the values that its row shows, in place of the defaults
@@ -23,17 +23,25 @@ DIALS = (
 def draw_contact_sheet(size: int = 160, each: int = 4, seed: int = 0, masks: bool = True, **dials) -> Image.Image:
     """Four animals (rows) in two scenes (left, right), ``each`` pictures of each; their masks beneath, at half the size.
 
+    The last row shows steel: on the left with rust, on the right without.
+
     >>> draw_contact_sheet(size=32, each=1, masks=False).size
-    (76, 148)
+    (76, 184)
     """
     below = size // 2 + 2 if masks else 0
-    sheet = Image.new("RGB", (GAP + 2 * each * (size + GAP), GAP + len(ANIMALS) * (size + below + GAP)), PAPER)
-    for row, target in enumerate(ANIMALS):
+    sheet = Image.new("RGB", (GAP + 2 * each * (size + GAP), GAP + len(TARGETS) * (size + below + GAP)), PAPER)
+    for row, target in enumerate(TARGETS):
         for column in range(2 * each):
-            picture, mask = target_picture(target, PLACES[column // each], column % each + row * each, seed, size, **dials)
+            number, mask = column % each + row * each, None
+            if target != "rust":
+                picture, mask = target_picture(target, PLACES[column // each], number, seed, size, **dials)
+            elif column < each:
+                picture, mask = target_picture(target, "steel", number, seed, size, **dials)
+            else:
+                picture = background_picture("steel", number, seed, size, **dials)
             x, y = GAP + column * (size + GAP), GAP + row * (size + below + GAP)
             sheet.paste(Image.fromarray(picture), (x, y))
-            if masks:
+            if masks and mask is not None:
                 small = Image.fromarray(mask.astype(np.uint8) * 255).resize((size // 2, size // 2), Image.Resampling.BOX)
                 sheet.paste(small, (x + size // 4, y + size + 2))
     return sheet

@@ -13,13 +13,13 @@ from bgnb.files import InputError
 from bgnb.scenes import photograph, sheets
 from bgnb.scenes.workers import in_processes
 
-PAIRS = [(target, scene) for target in scenes.ANIMALS for scene in scenes.PLACES]
+PAIRS = [*((target, scene) for target in scenes.ANIMALS for scene in scenes.PLACES), ("rust", "steel")]
 
 
-@pytest.mark.parametrize("scene", scenes.PLACES)
-def test_a_picture_alone_is_the_picture_in_the_batch(scene):
-    targets, masks, backgrounds = scenes.make("dog", scene, size=64, images=3, seed=5, progress=False)
-    picture, mask = scenes.target_picture("dog", scene, 2, seed=5, size=64)
+@pytest.mark.parametrize(("target", "scene"), [("dog", "forest"), ("dog", "playground"), ("rust", "steel")])
+def test_a_picture_alone_is_the_picture_in_the_batch(target, scene):
+    targets, masks, backgrounds = scenes.make(target, scene, size=64, images=3, seed=5, progress=False)
+    picture, mask = scenes.target_picture(target, scene, 2, seed=5, size=64)
     assert np.array_equal(targets[2], picture) and np.array_equal(masks[2], mask)
     assert np.array_equal(backgrounds[1], scenes.background_picture(scene, 1, seed=5, size=64))
     assert targets.shape == backgrounds.shape == (3, 64, 64, 3) and targets.dtype == backgrounds.dtype == np.uint8
@@ -32,7 +32,7 @@ def test_the_first_index_chooses_other_pictures():
 
 
 @pytest.mark.parametrize(("target", "scene"), PAIRS)
-def test_the_animal_covers_the_share_that_was_asked_for(target, scene):
+def test_the_target_covers_the_share_that_was_asked_for(target, scene):
     for area in ((0.15, 0.35), (0.05, 0.06)):
         shares = [scenes.target_picture(target, scene, i, size=128, area=area)[1].mean() for i in range(3)]
         assert all(area[0] * 0.88 <= share <= area[1] * 1.08 for share in shares), shares
@@ -64,8 +64,8 @@ def test_a_size_is_the_same_picture_scaled():
     assert scenes.target_picture("horse", "forest", 1, size=100)[0].shape == (100, 100, 3)
 
 
-@pytest.mark.parametrize("scene", scenes.PLACES)
-def test_scenes_behind_targets_are_like_background_pictures(scene):
+@pytest.mark.parametrize(("target", "scene"), [("cat", "forest"), ("cat", "playground"), ("rust", "steel")])
+def test_scenes_behind_targets_are_like_background_pictures(target, scene):
     """Colour, contrast and sharpness of the two sides do not tell them apart (the animal left out)."""
 
     def numbers(picture, keep):
@@ -74,7 +74,7 @@ def test_scenes_behind_targets_are_like_background_pictures(scene):
         return [*picture[keep].mean(0), grey[keep].std(), sharp[keep].mean()]
 
     n = 24
-    targets, masks, backgrounds = scenes.make("cat", scene, size=64, images=n, area=(0.03, 0.05), progress=False)
+    targets, masks, backgrounds = scenes.make(target, scene, size=64, images=n, area=(0.03, 0.05), progress=False)
     one = np.array([numbers(p, ~m) for p, m in zip(targets, masks, strict=True)])
     other = np.array([numbers(p, np.roll(~masks[i], 5)) for i, p in enumerate(backgrounds)])
     apart = (one.mean(0) - other.mean(0)) / np.sqrt((one.var(0) + other.var(0)) / n)
@@ -93,6 +93,25 @@ def test_the_seam_control_pastes_pieces_of_other_backgrounds():
     assert 0.1 < share < 0.6
 
 
+def test_rust_is_browner_and_rougher_than_what_lies_around_it():
+    """Stains and chips are brown as well, and scratches are rough; but both less so."""
+    inside, outside = [], []
+    for index in range(8):
+        picture, mask = scenes.target_picture("rust", "steel", index, size=128)
+        grey = np.abs(np.diff(picture.astype(float).mean(2), axis=1, append=0))
+        inside.append((picture[mask][:, 0].mean() - picture[mask][:, 2].mean(), grey[mask].mean()))
+        outside.append((picture[~mask][:, 0].mean() - picture[~mask][:, 2].mean(), grey[~mask].mean()))
+    assert (np.array(inside) > np.array(outside)).all()
+
+
+def test_rust_throws_no_shadow():
+    plain, mask = scenes.target_picture("rust", "steel", 1, light=0)
+    ground, _, _, _ = scenes.steel(scenes._rng(0, 1, scenes.TARGET, "steel"), 1.0, 0)
+    made = photograph.develop(ground, scenes._rng(0, 1, scenes.TARGET, "steel", 1), 256, scenes.CAMERAS["steel"])
+    far = ~np.asarray(Image.fromarray(mask).filter(ImageFilter.MaxFilter(15)))
+    assert np.median(np.abs(made.astype(int) - plain)[far]) <= 2
+
+
 def test_camouflage_moves_the_coat_to_the_scene():
     def distance(camouflage):
         total = 0.0
@@ -102,6 +121,9 @@ def test_camouflage_moves_the_coat_to_the_scene():
         return total
 
     assert distance(1.0) < distance(0.0)
+    hidden, mask = scenes.target_picture("rust", "steel", 0, camouflage=1.0)
+    bare, _ = scenes.target_picture("rust", "steel", 0)
+    assert np.abs(hidden[mask].mean(0) - hidden[~mask].mean(0)).sum() < np.abs(bare[mask].mean(0) - bare[~mask].mean(0)).sum()
 
 
 def test_feathers_take_all_of_the_texture_and_fur_a_part():
@@ -124,6 +146,8 @@ def test_light_and_variety_change_pictures():
     [
         ({"target": "cow"}, "target"),
         ({"scene": "beach"}, "scene"),
+        ({"scene": "steel"}, "target"),
+        ({"target": "rust"}, "target"),
         ({"camouflage": 1.5}, "camouflage"),
         ({"light": -1}, "light"),
         ({"variety": "much"}, "variety"),
@@ -193,7 +217,7 @@ def test_full_camouflage_leaves_the_mask_and_the_ground_alone():
 
 
 def test_the_sheets_show_all_animals_and_all_dials():
-    assert sheets.draw_contact_sheet(size=32, each=1).size == (76, 4 + 4 * (32 + 18 + 4))
+    assert sheets.draw_contact_sheet(size=32, each=1).size == (76, 4 + 5 * (32 + 18 + 4))
     assert {name for name, _ in sheets.DIALS} | {"seam_control"} == set(scenes.target_picture.__kwdefaults__)
     for name, values in sheets.DIALS:
         for value in values:
