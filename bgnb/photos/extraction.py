@@ -23,6 +23,7 @@ from bgnb.moving.page import MARK
 from bgnb.networks import Network
 from bgnb.photos.backgrounds import suitability
 from bgnb.photos.gallery import Found, gallery
+from bgnb.photos.reasons import known, reasons, whole, windows
 from bgnb.refinement import refine
 from bgnb.settings import Run
 from bgnb.training import trained
@@ -74,8 +75,9 @@ def extract(
 
     Returns:
         What ``extract.json`` holds: the run, the suitability, the threshold and where it came from, the share of each photo that
-        was cut out, and the photos of ``apply`` in which nothing was found. With ``skip_bad`` also "skipped": a line for each
-        photo that was left out.
+        was cut out, which share of that is one piece, how much its regions are like the nearest background patch
+        (see ``bgnb.photos.reasons``), and the photos of ``apply`` in which nothing was found. With ``skip_bad`` also "skipped": a
+        line for each photo that was left out.
 
     Raises:
         InputError: a folder or a photo cannot be used, or the backgrounds clearly do not fit.
@@ -111,17 +113,26 @@ def extract(
     own = looked if not apply else [look(file) for file in files[0]]
     chosen = threshold_without_masks([m for m, _ in own]) if threshold is None else threshold
 
-    def find(index: int) -> Found:
+    def find(index: int) -> tuple[Found, Tensor]:
         photo = read_photo(mapped[index], then=lambda photo: upright(photo, max(SHARP, run.size)))
-        return cut(photo, *looked[index], chosen, calm, run)
+        one = cut(photo, *looked[index], chosen, calm, run)
+        return one, windows(one.targetness, one.region, at_scale(photo, one.targetness, run), run.patch)
 
-    found = [*in_threads(find, range(len(mapped)), "edges", progress)]
+    compared = known(model, pictures.backgrounds, run)
+    found = [
+        replace(one, reasons=reasons(model, seen, compared))
+        for one, seen in in_threads(find, range(len(mapped)), "edges", progress)
+    ]
     report = {
         "run": asdict(run.resolved()),
         "suitability": fit,
         "threshold": chosen,
         "threshold_from": "Otsu over all maps" if threshold is None else "given",
         "photos": {name: round(one.region.float().mean().item(), 4) for name, one in zip(names, found, strict=True)},
+        "whole": {name: round(whole(one.region), 4) for name, one in zip(names, found, strict=True)},
+        "likeness": {
+            name: [round(reason.likeness[0].item(), 4) for reason in one.reasons] for name, one in zip(names, found, strict=True)
+        },
         "nothing": [name for name, one in zip(names, found, strict=True) if one.note == "nothing"],
     }
     if skip_bad:
@@ -221,6 +232,12 @@ def map_photo(model: Network, photo: Image.Image, run: Run) -> tuple[Tensor, Ten
     size = photo.height, photo.width
     raw = merge_windows(1 - scores, run.patch, run.stride, size)[0]
     return targetness(scores, run.patch, run.stride, size, run.overlap)[0], raw
+
+
+def at_scale(photo: Image.Image, values: Tensor, run: Run) -> Tensor:
+    """A photo as the network sees it, ``(3, h, w)`` uint8: as large as its map ``(h, w)``, its colours as in training."""
+    pixels = stack([photo.resize(values.shape[::-1], Image.Resampling.LANCZOS)])
+    return (standardise(pixels) if run.colours == "standardised" else pixels)[0]
 
 
 def ends(raw: Tensor) -> tuple[float, float]:

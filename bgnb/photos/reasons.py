@@ -1,62 +1,53 @@
 """Why a region was cut out: its most target-like window, and the background patches that come closest to it."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from bgnb.data.images import ImageSet
 from bgnb.moving.maps import features
 from bgnb.networks import Network
-from bgnb.patches import crop, draw_crops, pool, pool_index
+from bgnb.patches import colours_last, crop
 from bgnb.settings import Run
 
-MANY = 3000  # background patches that a window is compared with, about
+MANY, IMAGES = 3000, 300  # background patches that a window is compared with, and images that they come from, about
 NEAR = 4  # of them are shown
 REGIONS, LARGE = 3, 0.01  # at most so many regions of a photo, each of at least this share of it
-STEP = 0.1  # how far the map threshold is moved to see how firm a cut is
 
 
-@dataclass(frozen=True)
-class Known:
-    """Background patches ``(m, 3, p, p)`` uint8, their features ``(m, C)``, and how much each is like the nearest of another
-    photo ``(m,)``."""
+class Known(NamedTuple):
+    """Background patches ``(m, 3, p, p)`` uint8, and their features ``(m, C)``, each of length 1."""
 
     patches: Tensor
     features: Tensor
-    nearest: Tensor
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One region: its most target-like window, and what it was compared with.
+    """One region of a cut-out, and what it was compared with.
 
     Attributes:
-        window: ``(3, p, p)`` uint8.
+        window: ``(3, p, p)`` uint8, its most target-like window.
         near: ``(NEAR, 3, p, p)`` uint8, the background patches most like it; the most similar first.
         likeness: ``(NEAR,)`` cosine similarity of their features to those of the window, at most 1.
-        rarer: share of the background patches that are even less like any patch of another photo. 0: nothing in the
-            backgrounds is as strange as this window.
     """
 
     window: Tensor
     near: Tensor
     likeness: Tensor
-    rarer: float
 
 
-def known(model: Network, pictures: ImageSet, run: Run) -> Known:
-    """What a network knows of the backgrounds: about ``MANY`` patches of them, drawn evenly over the images."""
-    flipped = ImageSet(pictures.backgrounds, None, pictures.backgrounds)  # its "targets" get the same number of patches each
-    each = max(1, -(-MANY // (2 * len(pictures.backgrounds))))
-    crops = draw_crops(flipped, run.patch, each, 1, run.seed)
-    patches = crop(pool(flipped), pool_index(crops, len(flipped.targets)), crops.top, crops.left, run.patch)
-    seen = features(model, patches)
-    likeness = seen @ seen.T
-    likeness[crops.image[:, None] == crops.image[None]] = -1
-    return Known(patches, seen, likeness.max(1).values.sort().values)
+def known(model: Network, backgrounds: Tensor, run: Run) -> Known:
+    """What a network knows of background images ``(n, 3, H, W)``: about ``MANY`` patches, as many from each of them."""
+    some = backgrounds[:: -(-len(backgrounds) // IMAGES)]
+    image = torch.arange(len(some)).repeat_interleave(-(-MANY // len(some)))
+    generator = torch.Generator().manual_seed(run.seed)
+    top, left = (torch.randint(side - run.patch + 1, image.shape, generator=generator) for side in some.shape[2:])
+    patches = crop(colours_last(some), image, top, left, run.patch)
+    return Known(patches, features(model, patches))
 
 
 def windows(values: Tensor, region: Tensor, pixels: Tensor, patch: int) -> Tensor:
@@ -91,19 +82,19 @@ def reasons(model: Network, seen: Tensor, backgrounds: Known) -> list[Reason]:
     if not len(seen):
         return []
     found = (features(model, seen) @ backgrounds.features.T).topk(min(NEAR, len(backgrounds.features)))
-    nearest, most = backgrounds.nearest, found.values[:, 0].contiguous()
-    rarer = torch.searchsorted(nearest, most) / len(nearest)
     return [
-        Reason(window, backgrounds.patches[index], value, float(share))
-        for window, index, value, share in zip(seen, found.indices, found.values, rarer, strict=True)
+        Reason(window, backgrounds.patches[index], value)
+        for window, index, value in zip(seen, found.indices, found.values, strict=True)
     ]
 
 
-def firmness(values: Tensor, threshold: float) -> float:
-    """How little a cut depends on the threshold: its area with a higher threshold over its area with a lower one, 0 ... 1.
+def whole(region: Tensor) -> float:
+    """Share of a cut-out ``(h, w)`` bool that lies in its largest piece; 1 if nothing is cut out.
 
-    >>> firmness(torch.tensor([0.0, 0.0, 0.9, 0.9]), 0.5), firmness(torch.tensor([0.0, 0.45, 0.45, 0.9]), 0.5)
-    (1.0, 0.3333333432674408)
+    A cut-out in many pieces is wrong more often than one in a single piece (docs/photos.md).
+
+    >>> whole(torch.tensor([[True, True, True, False, True]]))
+    0.75
     """
-    wide = values >= max(threshold - STEP, 1e-3)
-    return ((values >= threshold + STEP).sum() / wide.sum().clamp(min=1)).item()
+    areas = cv2.connectedComponentsWithStats(region.numpy().astype(np.uint8))[2][1:, cv2.CC_STAT_AREA]
+    return float(areas.max() / areas.sum()) if len(areas) else 1.0

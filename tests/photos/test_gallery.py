@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from bgnb.moving.page import MARK
-from bgnb.photos.gallery import Found, gallery
+from bgnb.photos.gallery import FIRST, Found, gallery
+from bgnb.photos.reasons import Reason
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ def page(tmp_path):
         "threshold": 0.37,
         "threshold_from": "given",
         "photos": {"a": 0.4, "sub & b": 0.9},
+        "whole": {"a": 0.25, "sub & b": 0.5},
         "warning": "nothing <but> words",
     }
     return gallery(files, ["a", "sub & b"], [Found(m, m >= 0.37) for m in maps], report), maps
@@ -59,11 +61,26 @@ def test_the_page_holds_the_photos_their_names_and_links_to_the_files(page):
         assert shown.size == (state["given"]["width"], state["given"]["height"])
         assert np.abs(np.asarray(shown).reshape(-1, 3).mean(0) - colour).max() < 6
     assert (
-        "<h2>sub &amp; b</h2>" in page[0]
+        '<h2 id="photo2">sub &amp; b</h2>' in page[0]
         and 'href="sub%20%26%20b_cutout.png"' in page[0]
         and "nothing &lt;but&gt; words" in page[0]
     )
     assert MARK in page[0] and "default-src 'none'" in page[0] and not re.search(r'(src|href)="https?:', page[0])
+
+
+def test_the_page_shows_what_a_region_was_compared_with_and_names_the_most_scattered_first(tmp_path):
+    names = [f"{i:02d}" for i in range(2 * FIRST)]
+    Image.new("RGB", (20, 20)).save(tmp_path / "x.png")
+    grey = torch.full((3, 8, 8), 120, dtype=torch.uint8)
+    reason = Reason(grey, grey.repeat(2, 1, 1, 1), torch.tensor([0.914, 0.5]))
+    found = [Found(torch.rand(8, 8), torch.ones(8, 8) > 0, reasons=[reason] * (name == "03")) for name in names]
+    report = {"threshold": 0.5, "threshold_from": "given", "photos": dict.fromkeys(names, 1.0)}
+    report["whole"] = {name: (int(name) * 7 % 10) / 10 for name in names}
+    page = gallery([tmp_path / "x.png"] * len(names), names, found, report)
+    least = sorted(names, key=lambda name: report["whole"][name])[:FIRST]
+    assert re.findall(r'<a href="#photo(\d+)">(\d\d)</a>', page) == [(str(int(name) + 1), name) for name in least]
+    (shown,) = re.findall(r"<summary>Why.*?</details>", page, re.S)
+    assert "0.91, 0.50" in shown and 'width="78" height="24"' in shown  # three patches of 8 pixels, three times as large
 
 
 def test_many_photos_are_shown_smaller(page, monkeypatch):
@@ -75,9 +92,6 @@ def test_many_photos_are_shown_smaller(page, monkeypatch):
     file = io.BytesIO()
     Image.new("RGB", (9, 9)).save(file, "png")
     monkeypatch.setattr(module, "read_photo", lambda path: Image.open(file).convert("RGB"))
-    (state,) = states(
-        gallery(
-            ["x"], ["x"], [Found(m, m >= 0.5) for m in maps], {"threshold": 0.5, "threshold_from": "given", "photos": {"x": 1.0}}
-        )
-    )
+    report = {"threshold": 0.5, "threshold_from": "given", "photos": {"x": 1.0}, "whole": {"x": 0.5}}
+    (state,) = states(gallery(["x"], ["x"], [Found(m, m >= 0.5) for m in maps], report))
     assert state["given"]["width"] == 8
