@@ -80,7 +80,7 @@ def test_the_page_shows_what_a_region_was_compared_with_and_names_the_most_scatt
     least = sorted(names, key=lambda name: report["whole"][name])[:FIRST]
     assert re.findall(r'<a href="#photo(\d+)">(\d\d)</a>', page) == [(str(int(name) + 1), name) for name in least]
     (shown,) = re.findall(r"<summary>Why.*?</details>", page, re.S)
-    assert "0.91, 0.50" in shown and 'width="78" height="24"' in shown  # three patches of 8 pixels, three times as large
+    assert "Likeness 0.91, 0.50" in shown and 'width="78" height="24"' in shown  # three patches of 8 pixels, three times as large
 
 
 def test_many_photos_are_shown_smaller(page, monkeypatch):
