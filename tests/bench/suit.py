@@ -3,7 +3,8 @@
     BGNB_PHOTOS=photos python tests/bench/suit.py --into docs/suit.md
 
 Each set is judged, then trained on as ``bgnb extract`` does (28 epochs, no masks), and the maps are measured with the masks.
-Results go to docs/results/suit.csv as they come; sets that are in it are not measured again.
+Results go to docs/results/suit.csv as they come; sets that are in it are not measured again. Other ways to judge, which need
+no training, go to docs/results/suit_others.csv.
 """
 
 import os
@@ -14,15 +15,28 @@ import numpy as np
 import pandas as pd
 import torch
 import tyro
+from scipy.optimize import nnls
 from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from bgnb import ImageSet, Run, fit, load, localise, refine, suitability
+from bgnb import ImageSet, Run, build, fit, load, localise, refine, suitability
 from bgnb.data.images import standardise
 from bgnb.metrics import mask_ious, without_masks
+from bgnb.moving.maps import features
+from bgnb.photos.backgrounds import along_edge, fourier, held_out_scores, of_photo, patches_along_edge, told_apart
+from bgnb.study.intervals import share_above
 from bgnb.study.tables import put_into
 
 RESULTS = Path(__file__).parents[2] / "docs/results/suit.csv"
+OTHERS = RESULTS.with_name("suit_others.csv")
+WORDS = {
+    "value": "best bin estimation (what `bgnb suit` says)",
+    "covered": "share of the edges that look like any background",
+    "two_sample": "two-sample test on the more background-like half",
+    "matched": "kernel mean matching, on the twelve numbers",
+    "matched_tiny": "kernel mean matching, on features of an untrained `tiny`",
+    "light": "light, colour and sharpness of whole photos",
+}
 RUN = Run(size=128, patch=24, stride=4, ratio=2, preset="quick", per_image=12, augment=0.3)
 MOST = 40  # photos on each side
 
@@ -103,9 +117,41 @@ def one(part: str, name: str, photos: ImageSet) -> dict:
     }
 
 
-def correlation(frame: pd.DataFrame, column: str) -> str:
-    """Spearman's rank correlation of value and what was found, with a 95 % bootstrap interval over sets."""
-    rng, pairs = np.random.default_rng(0), frame[["value", column]].to_numpy()
+def others(part: str, name: str, photos: ImageSet) -> dict:
+    """Other judgements of a set; more is better for each.
+
+    "two_sample": how little the half of the targets' edge patches that looks most like the backgrounds can be told from them.
+    "matched": minus the distance between the mean embedding of the targets' edges and the best weighted mean of those of the
+    background photos (Huang et al., 2007). "light": how little whole photos can be told apart.
+    """
+    sides = photos.targets, photos.backgrounds
+    looks = [torch.stack([along_edge(photo, RUN.patch) for photo in side]) for side in sides]
+    of_targets, of_backgrounds = held_out_scores(*looks, 0)
+    likely = of_targets.flatten().sort().values[of_targets.numel() // 2 :]
+    torch.manual_seed(0)
+    network = build("tiny", RUN.patch).eval()
+    seen = [features(network, torch.cat([patches_along_edge(photo, RUN.patch) for photo in side])) for side in sides]
+    seen = [side.unflatten(0, (len(photos), -1)) for side, photos in zip(seen, sides, strict=True)]
+    return {
+        "part": part,
+        "set": name,
+        "two_sample": -abs(share_above(of_backgrounds.flatten().numpy(), likely.numpy()) - 0.5),
+        "matched": matched(*looks),
+        "matched_tiny": matched(*seen),
+        "light": -told_apart(*(of_photo(side) for side in looks)),
+    }
+
+
+def matched(targets: torch.Tensor, backgrounds: torch.Tensor) -> float:
+    """Minus what kernel mean matching leaves: ``(n, patches, d)`` against ``(m, patches, d)``, a weight for each photo."""
+    waves = fourier(torch.cat([targets, backgrounds]).flatten(0, 1), 0).unflatten(0, (-1, targets.shape[1])).mean(1)
+    wanted, offered = waves[: len(targets)].mean(0), waves[len(targets) :]
+    return -float(nnls(offered.T.numpy(), wanted.numpy())[1])  # the last feature is 1, so the weights sum to about 1
+
+
+def correlation(frame: pd.DataFrame, column: str, value: str = "value") -> str:
+    """Spearman's rank correlation of a value and what was found, with a 95 % bootstrap interval over sets."""
+    rng, pairs = np.random.default_rng(0), frame[[value, column]].to_numpy()
     drawn = [spearmanr(*pairs[rng.integers(len(pairs), size=len(pairs))].T)[0] for _ in range(2000)]
     low, high = np.nanquantile(drawn, [0.025, 0.975])
     return f"**{spearmanr(*pairs.T)[0]:.2f}** [{low:.2f}, {high:.2f}]"
@@ -132,7 +178,12 @@ def text(frame: pd.DataFrame) -> str:
         }
     )
     how = dict(index=False, disable_numparse=True)
-    return f"{pd.DataFrame(rows).to_markdown(**how)}\n\n{sets_of.to_markdown(**how)}"
+    tried = [
+        {"judged by": words}
+        | {f"{part}, best threshold": correlation(some, "loc_acc", name) for part, some in frame.groupby("part")}
+        for name, words in WORDS.items()
+    ]
+    return "\n\n".join(table.to_markdown(**how) for table in (pd.DataFrame(rows), pd.DataFrame(tried), sets_of))
 
 
 def main(parts: tuple[str, ...] = ("development", "reporting"), into: Path | None = None) -> None:
@@ -144,7 +195,13 @@ def main(parts: tuple[str, ...] = ("development", "reporting"), into: Path | Non
                 rows.append(one(part, name, photos))
                 print(rows[-1], flush=True)
                 pd.DataFrame(rows).round(4).to_csv(RESULTS, index=False)
-    found = text(pd.DataFrame(rows))
+    more = pd.read_csv(OTHERS).to_dict("records") if OTHERS.exists() else []
+    for part in parts:
+        known = {row["set"] for row in more if row["part"] == part}
+        for name, photos in sets(os.environ["BGNB_PHOTOS"], part).items() if len(known) < 15 else ():
+            more += [others(part, name, photos)] if name not in known else []
+            pd.DataFrame(more).round(6).to_csv(OTHERS, index=False)
+    found = text(pd.DataFrame(rows).merge(pd.DataFrame(more), on=["part", "set"]))
     print(found)
     if into:
         put_into(into, "suit", found)
