@@ -1,115 +1,159 @@
-"""What ``bgnb extract`` finds on photographs without masks: the masks are only used to count. Writes a table into docs/photos.md.
+"""What ``bgnb extract`` finds on photographs without masks: the masks are only used to count. Writes docs/photos.md's tables.
 
     BGNB_PHOTOS=photos python tests/bench/own.py --into docs/photos.md
 
-The photos are new ones, of the part that chose no setting (``part="reporting"``, seed 1000 and on).
+The photos are new ones, of the part that chose no setting (``part="reporting"``, seed 1000 and on). Every photo's numbers go to
+docs/results/own.csv as they come; sets that are in it are not measured again.
 """
 
 import os
 import sys
 import tempfile
-import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import tyro
 from PIL import Image
+from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from bgnb import InputError, Run, bootstrap_interval, load
 from bgnb.cli import PhotoOptions
 from bgnb.metrics import overlap
 from bgnb.photos import extract
+from bgnb.plots import draw_lines
 from bgnb.study.tables import put_into
 
-BACKGROUNDS = 60
-# name -> target, scene, composites or not, target photos, seeds
-SETS = {
-    "ten composites of cats in forests": ("cat", "forest", True, 10, (1000,)),
-    "ten composites of dogs on playgrounds": ("dog", "playground", True, 10, (1000,)),
-    "sixty composites of cats in forests": ("cat", "forest", True, 60, (1000,)),
-    "sixty composites of dogs on playgrounds": ("dog", "playground", True, 60, (1000,)),
-    "sixty photos of pitting on steel": ("pitting", "steel", False, 60, (1000, 1001, 1002, 1003, 1004)),
-    "ten cats in yards and on walls, backgrounds of forests": ("cat", "forest", False, 10, (1000,)),
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "docs" / "results" / "own.csv"
+
+
+class Photos(NamedTuple):
+    """What one set of photos is made of."""
+
+    target: str
+    scene: str
+    compose: bool
+    targets: int
+    backgrounds: int = 60
+
+
+FIVE = (1000, 1001, 1002, 1003, 1004)
+SETS = {  # name -> photos, seeds
+    "ten composites of cats in forests": (Photos("cat", "forest", True, 10), FIVE),
+    "ten composites of dogs on playgrounds": (Photos("dog", "playground", True, 10), FIVE),
+    "sixty composites of cats in forests": (Photos("cat", "forest", True, 60), FIVE),
+    "sixty composites of dogs on playgrounds": (Photos("dog", "playground", True, 60), FIVE),
+    "sixty photos of pitting on steel": (Photos("pitting", "steel", False, 60), FIVE),
+    "ten cats in yards and on walls, backgrounds of forests": (Photos("cat", "forest", False, 10), FIVE[:1]),
+}
+COUNTS = ((3, 5), (5, 10), (10, 20), (20, 40), (40, 60))  # target photos and backgrounds of the curve
+PAIRS = {"cats in forests": ("cat", "forest"), "dogs on playgrounds": ("dog", "playground")}
+CURVE = {
+    f"{targets} + {backgrounds} {pair}": (Photos(*PAIRS[pair], True, targets, backgrounds), FIVE)
+    for targets, backgrounds in COUNTS
+    for pair in PAIRS
 }
 
 
-def piles(source: str, name: str, seed: int, folder: Path) -> np.ndarray:
-    """Write the photos of a set into ``with`` and ``without``, as somebody has them; return the masks."""
-    target, scene, compose, count, _ = SETS[name]
-    photos = load(source, target, scene, 256, None, seed, compose, "reporting", progress=False)
-    chosen = np.random.default_rng(seed).permutation(len(photos.targets))[:count]
-    for pile, pictures in (("with", photos.targets[chosen]), ("without", photos.backgrounds[:BACKGROUNDS])):
+def piles(source: str, wanted: Photos, seed: int, folder: Path) -> np.ndarray:
+    """Write photos into ``with`` and ``without``, as somebody has them; return the masks."""
+    photos = load(source, wanted.target, wanted.scene, 256, None, seed, wanted.compose, "reporting", progress=False)
+    chosen = np.random.default_rng(seed).permutation(len(photos.targets))[: wanted.targets]
+    for pile, pictures in (("with", photos.targets[chosen]), ("without", photos.backgrounds[: wanted.backgrounds])):
         (folder / pile).mkdir()
         for i, pixels in enumerate(pictures):
             Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(folder / pile / f"{i:03d}.png")
     return photos.masks[chosen].numpy()
 
 
-def one(source: str, name: str, seed: int, options: PhotoOptions) -> dict:
-    """Run ``extract`` on one set and count."""
-    clock = time.perf_counter()
+def one(source: str, name: str, wanted: Photos, seed: int, anyway: bool) -> list[dict]:
+    """Run ``extract`` on one set; a row for each photo, or one row that says what it refused."""
+    about = {"photos": name, "seed": seed}
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
-        masks = piles(source, name, seed, folder)
-        row = {"photos": name, "seed": seed}
+        masks = piles(source, wanted, seed, folder)
+        run = Run(**asdict(PhotoOptions(seed=seed)))
         try:
-            report = extract(folder / "with", folder / "without", folder / "out", Run(**asdict(options)), progress=False)
+            report = extract(folder / "with", folder / "without", folder / "out", run, anyway=anyway, progress=False)
         except InputError as error:
-            return row | {"refused": str(error).rpartition(": ")[2], "seconds": time.perf_counter() - clock}
+            return [about | {"refused": str(error).rpartition(": ")[2]}]
         cut = [np.asarray(Image.open(folder / "out" / f"{photo}_mask.png")) > 127 for photo in report["photos"]]
         maps = [np.asarray(Image.open(folder / "out" / f"{photo}_map.png")) / 255 for photo in report["photos"]]
-    plain = [values >= report["threshold"] for values in maps]
-    row |= {"suitability": report["suitability"]["value"], "colours": report["run"]["colours"]}
-    for kind, regions in (("plain", plain), ("refined", cut)):
-        row[kind] = [overlap(*pair) for pair in zip(regions, masks, strict=True)]
-    return row | {"seconds": time.perf_counter() - clock}
+    about |= {"suitability": report["suitability"]["value"], "colours": report["run"]["colours"]}
+    return [
+        about | {"plain": overlap(values >= report["threshold"], mask), "refined": overlap(region, mask), "whole": whole}
+        for values, region, mask, whole in zip(maps, cut, masks, report["whole"].values(), strict=True)
+    ]
 
 
-def table(rows: list[dict]) -> str:
-    """A row for each set, seeds together."""
+def table(frame: pd.DataFrame) -> str:
+    """A row for each set, its seeds together."""
     lines = []
     for name in SETS:
-        mine = [row for row in rows if row["photos"] == name]
-        if not mine:
+        mine = frame[frame.photos == name]
+        if not len(mine):
             continue
-        if "refused" in mine[0]:
+        if mine.refused.notna().all():
             lines.append({"photos": name, "suitability": "refused", "IoU of at least .40": "refused before the training"})
             continue
-        ious = {kind: np.concatenate([row[kind] for row in mine]) for kind in ("plain", "refined")}
-        low, high = bootstrap_interval(ious["refined"] >= 0.4)
-        counts = {kind: ((found >= 0.4).mean(), (found >= 0.7).mean(), found.mean()) for kind, found in ious.items()}
+        seeds = mine.groupby("seed")
+        low, high = bootstrap_interval(mine.refined >= 0.4)
+        whole = [spearmanr(one.whole, one.refined)[0] for _, one in seeds if len(one) > 20]
         lines.append(
             {
-                "photos": name + (f", {len(mine)} seeds" if len(mine) > 1 else ""),
-                "suitability": f"{np.mean([row['suitability'] for row in mine]):.2f}",
-                "IoU of at least .40": f"**{counts['refined'][0]:.2f}** [{low:.2f}, {high:.2f}]",
-                "of at least .70": f"{counts['refined'][1]:.2f}",
-                "mean IoU": f"{counts['refined'][2]:.2f}",
+                "photos": f"{name}, {len(seeds)} seeds",
+                "suitability": f"{mine.suitability.mean():.2f}",
+                "IoU of at least .40": f"**{(mine.refined >= 0.4).mean():.2f}** [{low:.2f}, {high:.2f}]",
+                "each seed": " ".join(f"{(one.refined >= 0.4).mean():.2f}" for _, one in seeds),
+                "of at least .70": f"{(mine.refined >= 0.7).mean():.2f}",
+                "mean IoU": f"{mine.refined.mean():.2f}",
                 "plain cut: .40, .70, mean": " ".join(
-                    f"{value:.2f}"
-                    for value in ((ious["plain"] >= 0.4).mean(), (ious["plain"] >= 0.7).mean(), ious["plain"].mean())
+                    f"{value:.2f}" for value in ((mine.plain >= 0.4).mean(), (mine.plain >= 0.7).mean(), mine.plain.mean())
                 ),
+                "pieces": " ".join(f"{value:+.2f}" for value in whole),
             }
         )
     return pd.DataFrame(lines).fillna("").to_markdown(index=False, disable_numparse=True)
 
 
+def curve(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, list[float]]]:
+    """What to expect at each number of photos: a table, and the lines of the figure."""
+    rows, lines = [], {pair: [] for pair in PAIRS}
+    for targets, backgrounds in COUNTS:
+        row = {"photos with the target": str(targets), "backgrounds": str(backgrounds)}
+        for pair in PAIRS:
+            mine = frame[frame.photos == f"{targets} + {backgrounds} {pair}"]
+            found = mine.refined >= 0.4
+            low, high = bootstrap_interval([one.mean() for _, one in found.groupby(mine.seed)])
+            row[pair] = f"**{found.mean():.2f}** [{low:.2f}, {high:.2f}]"
+            row[f"{pair}, IoU .70"] = f"{(mine.refined >= 0.7).mean():.2f}"
+            lines[pair].append(float(found.mean()))
+        rows.append(row)
+    return pd.DataFrame(rows), lines
+
+
 def main(only: tuple[str, ...] = (), into: Path | None = None) -> None:
-    """Measure all sets, or only those whose name holds one of the words."""
-    source = os.environ["BGNB_PHOTOS"]
-    names = [name for name in SETS if not only or any(word in name for word in only)]
-    rows = []
-    for name in names:
-        for seed in SETS[name][-1]:
-            rows.append(one(source, name, seed, PhotoOptions(seed=seed)))
-            print(rows[-1] | {kind: np.round(rows[-1].get(kind, []), 2).tolist() for kind in ("plain", "refined")}, flush=True)
-    text = table(rows)
-    print(text)
+    """Measure all sets, or only those whose name holds one of the words; ``into``: Markdown file for the tables."""
+    frame = pd.read_csv(RESULTS) if RESULTS.exists() else pd.DataFrame(columns=["photos", "seed"])
+    for name, (wanted, seeds) in (SETS | CURVE).items():
+        for seed in seeds:
+            if (only and not any(word in name for word in only)) or ((frame.photos == name) & (frame.seed == seed)).any():
+                continue
+            rows = pd.DataFrame(one(os.environ["BGNB_PHOTOS"], name, wanted, seed, anyway=name in CURVE))
+            frame = pd.concat([frame, rows], ignore_index=True)
+            frame.round(4).to_csv(RESULTS, index=False)
+            print(name, seed, rows.mean(numeric_only=True).round(2).to_dict(), flush=True)
+    print(text := table(frame))
     if into:
         put_into(into, "own", text)
+        few, lines = curve(frame)
+        put_into(into, "few", few.to_markdown(index=False, disable_numparse=True))
+        figure = draw_lines([targets for targets, _ in COUNTS], lines, "photos with the target", "share found (IoU ≥ 0.4)")
+        figure.savefig(ROOT / "figures" / "few_photos.png", dpi=80)
 
 
 if __name__ == "__main__":

@@ -40,11 +40,11 @@ def mask_of(network, photo: Image.Image) -> np.ndarray:
 def main(model: tyro.conf.Positional[Path], into: Path | None = None) -> None:
     """Measure the network; ``into``: Markdown file for the table, between <!-- yardstick --> and <!-- end -->."""
     network, rows = cv2.dnn.readNetFromONNX(str(model)), []
-    for name, (*_, seeds) in SETS.items():
+    for name, (wanted, seeds) in SETS.items():
         ious = []
         for seed in seeds:
             with tempfile.TemporaryDirectory() as folder:
-                masks = piles(os.environ["BGNB_PHOTOS"], name, seed, Path(folder))
+                masks = piles(os.environ["BGNB_PHOTOS"], wanted, seed, Path(folder))
                 for file, mask in zip(sorted(Path(folder, "with").iterdir()), masks, strict=True):
                     ious.append(overlap(mask_of(network, Image.open(file).convert("RGB")), mask))
         found = np.array(ious)
