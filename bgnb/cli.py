@@ -33,8 +33,8 @@ class PhotoOptions(Machine, Maps, Training):
     """recommended: the paper, with our reading of its gaps; literal: the letter of its text; quick: in a fifth of the time"""
     refine: str | None = "grabcut"
     """find the target's own edges in the photo: grabcut or walker; None: cut the map at its threshold"""
-    augment: float = 0.3
-    """mirror every patch by chance in training, and change its contrast and light by up to this share"""
+    lr: float | None = 0.01
+    """learning rate; with a one-cycle schedule, its highest; None: as the preset says"""
     epochs: int | None = 60
     """passes over the photos; None: as the preset says"""
     colours: str = "kept"

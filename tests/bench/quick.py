@@ -22,7 +22,11 @@ MARGIN = 0.05  # quick matches the protocol if it is not worse than this
 PAIRS = 4  # in each place
 SHARE = 0.2  # of the protocol's processor time, at most
 WORDS = {"quick": "quick, 28 epochs", "protocol": "the protocol, 150 epochs"}
-FILES = {"photographs": ("quick.jsonl", "verdict.jsonl"), "drawn scenes": ("quick_scenes.jsonl",)}
+FILES = {
+    "photographs": ("quick.jsonl", "verdict.jsonl"),
+    "photographs, first attempt": ("quick_first.jsonl", "verdict.jsonl"),
+    "drawn scenes": ("quick_scenes.jsonl",),
+}
 
 
 def trainings(folder: str | Path) -> pd.DataFrame:
