@@ -53,7 +53,7 @@ SETS = {  # name -> photos, seeds
 COUNTS = ((3, 5), (5, 10), (10, 20), (20, 40), (40, 60))  # target photos and backgrounds of the curve
 PAIRS = {"cats in forests": ("cat", "forest"), "dogs on playgrounds": ("dog", "playground")}
 CURVE = {
-    f"{targets} + {backgrounds} {pair}": (Photos(*PAIRS[pair], True, targets, backgrounds), FIVE)
+    f"{targets} + {backgrounds} {pair}": (Photos(*PAIRS[pair], True, targets, backgrounds), FIVE[:3])
     for targets, backgrounds in COUNTS
     for pair in PAIRS
 }
