@@ -1,13 +1,14 @@
 // A network that learns in the page, and what becomes of its patches meanwhile. See training.js, micro.js, lanes.js, curves.js.
 
 const PACES = [[1, "1 a second"], [5, "5 a second"], [25, "25 a second"], [Infinity, "as fast as it can"]];
+const PAUSE = 80; // milliseconds between two drawings of the charts: they take longest, and change least
 
 function render({ model, el }) {
   const picture = open({ model, el }, (state) => { shown(state); ask(state); });
   const { given, data } = picture, { size, targets, cell, rates } = given, known = given.pi !== null;
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const lanes = lanesOf(given, 4), words = said(), map = canvas(size, size, "photo with the map of the network");
-  let place, draw, last, points = [], running = false, seed = given.seed, frame = 0, smooth, began = 0, first = 0, asked = -1;
+  let place, draw, last, points = [], running = false, seed = given.seed, frame = 0, smooth, began = 0, first = 0, asked = -1, drawn = 0;
 
   function ask({ ratio, lr, pace, truth, raw, photo }, more = {}) {
     const pauses = calm.matches ? { slice: 400, rest: 100 } : place?.pauses;
@@ -29,7 +30,7 @@ function render({ model, el }) {
     if (!Object.keys(medians).length) return;
     if (points.at(-1)?.updates === updates) points.pop();
     points = thinned([...points, { updates, medians, level, floor, loss: smooth }]);
-    for (const one of [curves, losses]) one.redraw();
+    if (!running || performance.now() - drawn > PAUSE) redrawCharts();
     paintMap();
     const told = given.names.map((name) => `${letter(name)} ${fixed(medians[name].median)}`).join(", ");
     const speed = running ? `, ${((updates - first) / ((performance.now() - began) / 1000)).toFixed(0)} a second` : "";
@@ -37,6 +38,11 @@ function render({ model, el }) {
     words.setAttribute("aria-live", running ? "off" : "polite"); // nobody wants to hear every update
     const formula = known ? ` The formula says ${fixed(level)} for F and N.` : "";
     words.textContent = `${updates} updates${speed}. Medians: ${told}.${formula}${counted}`;
+  }
+
+  function redrawCharts() {
+    drawn = performance.now();
+    for (const one of [curves, losses]) one.redraw();
   }
 
   function paintMap() {
@@ -55,6 +61,7 @@ function render({ model, el }) {
   function run(on) {
     [running, began, first] = [on, performance.now(), last?.updates ?? 0];
     go.textContent = on ? "Pause" : "Train";
+    if (!on) redrawCharts();
     ask(picture.state);
   }
   const button = (text, click) => h("button", { type: "button", click }, text);

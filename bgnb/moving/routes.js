@@ -6,10 +6,12 @@ const ROUTES = [
   ["log k afterwards", "as many of both; log k is added to the logits", (k) => ({ ratio: 1, weight: 1, factor: k })],
 ];
 
+const PAUSE = 80; // milliseconds between two drawings: three networks report far more often than eyes can follow
+
 function render({ model, el }) {
-  const picture = open({ model, el }, (state) => { for (const route of routes) ask(route, state); });
+  const picture = open({ model, el }, (state) => { say(); for (const route of routes) ask(route, state); });
   const { given, data } = picture, words = said();
-  let running = false, seed = given.seed, frame = 0;
+  let running = false, seed = given.seed, waiting = 0;
 
   const routes = ROUTES.map(([name, how, wish]) => {
     const route = { name, wish, points: [], told: h("p", { class: "note" }) };
@@ -36,7 +38,7 @@ function render({ model, el }) {
     const level = given.pi === null ? undefined : honest(report.k, given.pi).level;
     route.points = thinned([...route.points, { updates, medians, level }]);
     route.found = found;
-    frame ||= requestAnimationFrame(() => { frame = 0; show(); });
+    waiting ||= setTimeout(() => { waiting = 0; show(); }, PAUSE);
   }
 
   function show() {
@@ -47,6 +49,10 @@ function render({ model, el }) {
       const medians = given.names.map((kind) => `${letter(kind)} ${fixed(last.medians[kind])}`).join(", ");
       told.textContent = `${last.updates} updates. ${medians}.${found === undefined ? "" : ` Found in ${found} photos.`}`;
     }
+    say();
+  }
+
+  function say() {
     const k = 2 ** picture.state.k, level = given.pi !== null && fixed(honest(k, given.pi).level);
     words.textContent = `k = ${short(+k.toPrecision(2))}.${level ? ` The formula says ${level} for F and N.` : ""}`;
   }

@@ -116,7 +116,8 @@ def main(
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
         for file in sorted(site.glob("[0-9][0-9]_*.html")):
-            times, still = move(browser.new_page(viewport={"width": 1400, "height": 1000}), file)
+            with browser.new_page(viewport={"width": 1400, "height": 1000}) as page:  # closed again: some go on moving
+                times, still = move(page, file)
             laps, failed = laps + times, failed + still
             speed = f"key to paint p50 {statistics.median(times):.0f} ms, p95 {p95(times):.0f} ms" if times else "nothing moves"
             size = f"{file.stat().st_size / 1e6:.2f} MB"
