@@ -35,8 +35,8 @@ class PhotoOptions(Machine, Maps, Training):
     """find the target's own edges in the photo: grabcut or walker; None: cut the map at its threshold"""
     lr: float | None = 0.01
     """learning rate; with a one-cycle schedule, its highest; None: as the preset says"""
-    epochs: int | None = 60
-    """passes over the photos; None: as the preset says"""
+    epochs: int | None = None
+    """passes over the photos; None: 60, or 28 with fewer patches where light tells the two sides apart"""
     colours: str = "kept"
     """standardised: bring the colours of every photo to one mean and one contrast; kept: only if light tells the sides apart"""
     per_image: tyro.conf.Suppress[int] = 8  # the number of photos decides it

@@ -21,7 +21,7 @@ from bgnb.maps import localise, merge_windows, targetness
 from bgnb.metrics import threshold_without_masks
 from bgnb.moving.page import MARK
 from bgnb.networks import Network
-from bgnb.photos.backgrounds import suitability
+from bgnb.photos.backgrounds import LIGHT, suitability
 from bgnb.photos.gallery import Found, gallery
 from bgnb.photos.reasons import known, reasons, whole, windows
 from bgnb.refinement import refine
@@ -32,7 +32,8 @@ from bgnb.windows import score_windows
 TARGET_PATCHES = 960  # in an epoch, from all target photos together: half of the paper's, for twice as many epochs
 # Few photos give more patches each, but not so many that the network memorises the photos. In two draws of ten composites of
 # dogs in forests, 192 patches a photo found 1 and 4; 32 patches found 6 and 4.
-MOST_PER_PHOTO = 32
+FEWEST_PER_PHOTO, MOST_PER_PHOTO = 8, 32
+LONG, BRIEF = 60, 28  # epochs; a long training would learn the light, where that tells the two sides apart (docs/photos.md)
 PAGE, REPORT, LABELS = "index.html", "extract.json", "coco.json"
 SMOOTH = Image.Resampling.BILINEAR
 STRIP = 256  # rows of a large map that are written at a time
@@ -65,8 +66,9 @@ def extract(
             as large as the photo, ``extract.json`` and ``coco.json`` (outlines, for labelling tools); ``index.html`` shows
             them all. Either everything is written or nothing.
         run: parameters. Its pictures and ``per_image`` are replaced: few photos give more patches each. Its ``colours`` are
-            replaced as well if they are "kept" and the light tells the two folders apart. With ``refine``, a cut-out
-            follows the photo's own edges, not only its map.
+            replaced as well if they are "kept" and the light tells the two folders apart. ``epochs`` None means 60; or 28, with
+            few patches of each photo, if it tells them apart even then. With ``refine``, a cut-out follows the photo's own
+            edges, not only its map.
         threshold: map threshold in (0, 1]; None: chosen without masks, see ``threshold_without_masks``.
         apply: folder of other photos to cut out, those that training does not see; None: the target photos.
         anyway: go on even if the backgrounds clearly do not fit.
@@ -102,8 +104,7 @@ def extract(
     fit = fitting(targets, backgrounds, files, run, skip_bad, progress)
     if fit and fit["verdict"] == "no" and not anyway:
         raise InputError(f"{backgrounds}: {fit['advice']} (--anyway goes on)")
-    run = replace(run, colours=fit["colours"]) if fit else run
-    model, run, pictures = learnt(files, targets, run, progress)
+    model, run, pictures = learnt(files, targets, run, fit, progress)
     calm = calm_level(model, pictures.backgrounds, run) if apply and not run.image_level else None
 
     def look(file: Path) -> tuple[Tensor, Tensor | None]:
@@ -199,20 +200,23 @@ def network(targets: str | Path, backgrounds: str | Path, run: Run, progress: bo
     """
     targets, backgrounds = Path(targets), Path(backgrounds)
     files = [photo_files(folder, recursive=True) for folder in (targets, backgrounds)]
-    fit = fitting(targets, backgrounds, files, run, False, progress)
-    return learnt(files, targets, replace(run, colours=fit["colours"]) if fit else run, progress)[0]
+    return learnt(files, targets, run, fitting(targets, backgrounds, files, run, False, progress), progress)[0]
 
 
-def learnt(files: list[list[Path]], targets: Path, run: Run, progress: bool) -> tuple[Network, Run, ImageSet]:
+def learnt(files: list[list[Path]], targets: Path, run: Run, fit: dict | None, progress: bool) -> tuple[Network, Run, ImageSet]:
     """A network trained on photos with the target and photos without it, or the one in the cache; its run and its pictures.
 
-    Few photos give more patches each, and a long photo is several pictures.
+    Few photos give more patches each, and a long photo is several pictures. ``fit`` is what ``fitting`` says of them.
     """
+    lit = bool(fit) and fit["colours"] == "kept" and fit["light"] >= LIGHT
+    brief = run.epochs is None and lit
+    run = replace(run, colours=fit["colours"] if fit else run.colours, epochs=run.epochs or (BRIEF if brief else LONG))
     sides = [
         squares(some, run.size, title, progress, frame=True, colours=run.colours)
         for some, title in zip(files, ("targets", "backgrounds"), strict=True)
     ]
-    of_photo = min(MOST_PER_PHOTO, max(8, -(-TARGET_PATCHES // len(files[0]))))
+    wanted = 0 if brief else -(-TARGET_PATCHES // len(files[0]))
+    of_photo = min(MOST_PER_PHOTO, max(FEWEST_PER_PHOTO, wanted))
     per_image = max(1, -(-of_photo * len(files[0]) // len(sides[0])))
     run = replace(run, source=str(targets), per_image=per_image, images=None)
     pictures = ImageSet(sides[0], None, sides[1])

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 import bgnb.photos.extraction as extraction
 from bgnb import InputError, Run, build
 from bgnb.metrics import overlap
-from bgnb.photos import extract
+from bgnb.photos import Suitability, extract
 
 RUN = Run(size=32, patch=16, stride=8, epochs=1, device="cpu", precision="fp32")
 
@@ -316,3 +316,16 @@ def test_the_whole_of_a_long_photo_is_trained_on(monkeypatch, tmp_path):
     red = (imageset.targets[:5, 0] > 200) & (imageset.targets[:5, 1] < 60)
     assert red[0, :, :3].all() and red[4, :, -3:].all() and not red[1:4].any()
     assert run.per_image * 10 >= 2 * extraction.MOST_PER_PHOTO
+
+
+@pytest.mark.parametrize(("light", "colours", "epochs", "patches"), [
+    (0.5, "kept", 60, 16), (0.9, "standardised", 60, 16), (0.9, "kept", 28, 4),
+])  # fmt: skip
+def test_where_light_tells_the_sides_apart_training_is_brief(folders, tmp_path, monkeypatch, light, colours, epochs, patches):
+    seen = []
+    monkeypatch.setattr(extraction, "trained", lambda imageset, run, progress: seen.append(run) or build("tiny", 16).eval())
+    said = Suitability(0.7, (0.6, 0.8), "good", "", {}, 0.9, light, colours, torch.zeros(1))
+    monkeypatch.setattr(extraction, "suitability", lambda *_: said)
+    extract(*folders, tmp_path / "out", replace(RUN, epochs=None), progress=False)
+    extract(*folders, tmp_path / "out", RUN, progress=False)
+    assert [(run.epochs, run.per_image, run.colours) for run in seen] == [(epochs, patches, colours), (1, 16, colours)]  # two pieces of a photo
