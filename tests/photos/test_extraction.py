@@ -328,4 +328,7 @@ def test_where_light_tells_the_sides_apart_training_is_brief(folders, tmp_path, 
     monkeypatch.setattr(extraction, "suitability", lambda *_: said)
     extract(*folders, tmp_path / "out", replace(RUN, epochs=None), progress=False)
     extract(*folders, tmp_path / "out", RUN, progress=False)
-    assert [(run.epochs, run.per_image, run.colours) for run in seen] == [(epochs, patches, colours), (1, 16, colours)]  # two pieces of a photo
+    assert [(run.epochs, run.per_image, run.colours) for run in seen] == [
+        (epochs, patches, colours),
+        (1, 16, colours),
+    ]  # two pieces of a photo
