@@ -20,6 +20,7 @@ import tyro
 from playwright.sync_api import Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from bgnb.device import processor
 from bgnb.lessons.classroom import environment, voila_command, write_copies, write_pages
 from bgnb.study.tables import put_into
 from tests.browser.conftest import CHROMIUM, LOOK, free_port, serving
@@ -82,7 +83,7 @@ def read(address: str) -> float:
     return time.perf_counter() - clock
 
 
-def class_of(site: Path, number: int, kernels: int) -> None:
+def class_of(site: Path, number: int, kernels: int) -> pd.DataFrame:
     """A class opens pages at once, while some run lessons; the address, port and server are those of ``make class``."""
     notebooks = Path(__file__).parents[2] / "notebooks"
     with tempfile.TemporaryDirectory() as folder:
@@ -96,9 +97,15 @@ def class_of(site: Path, number: int, kernels: int) -> None:
             running = [crowd.submit(read, run) for run in runs]
             time.sleep(5 if kernels else 0)
             laps = [*crowd.map(read, [f"{address}/voila/files/{pages[i % len(pages)]}" for i in range(number)])]
-            print(f"{number} readers at once: p50 {statistics.median(laps):.2f} s, p95 {p95(laps):.2f} s", flush=True)
+            row = {
+                "readers at once": str(number),
+                "a page, median": f"{statistics.median(laps):.2f} s",
+                "p95": f"{p95(laps):.2f} s",
+            }
             if running:
-                print(f"{kernels} with kernels: slowest page {max(run.result() for run in running):.1f} s")
+                slowest = max(run.result() for run in running)
+                row |= {"lessons started at that moment": str(kernels), "until the last of them is ready": f"{slowest:.0f} s"}
+            return pd.DataFrame([row])
 
 
 def main(
@@ -110,7 +117,8 @@ def main(
         site: its folder.
         readers: how many readers load a page at once.
         kernels: how many run a lesson at the same time; each needs several hundred MB.
-        into: Markdown file to put sizes and times into, between <!-- sizes --> and <!-- end -->: docs/pages.md.
+        into: Markdown file to put sizes and times into, between <!-- sizes --> and <!-- end -->, and the class's,
+            between <!-- class --> and <!-- end -->: docs/pages.md.
     """
     failed, laps, rows = [], [], []
     with sync_playwright() as play:
@@ -131,7 +139,9 @@ def main(
         rows.append({"page": "all, the reference too", "size": total, "key to paint, p95": slowest})
         put_into(into, "sizes", pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True))
     if readers:
-        class_of(site, readers, kernels)
+        print(table := class_of(site, readers, kernels).to_markdown(index=False, disable_numparse=True))
+        if into:
+            put_into(into, "class", f"{table}\n\nBoth tables measured on {processor()}, {os.cpu_count()} cores.")
     print(*failed, sep="\n")
     sys.exit(bool(failed))
 
