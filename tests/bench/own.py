@@ -150,6 +150,7 @@ def main(only: tuple[str, ...] = (), into: Path | None = None) -> None:
     print(text := table(frame))
     if into:
         put_into(into, "own", text)
+    if into and set(CURVE) <= set(frame.photos):
         few, lines = curve(frame)
         put_into(into, "few", few.to_markdown(index=False, disable_numparse=True))
         figure = draw_lines([targets for targets, _ in COUNTS], lines, "photos with the target", "share found (IoU ≥ 0.4)")
