@@ -48,12 +48,12 @@ def test_the_defaults_are_the_papers_protocol():
     assert (run.epochs, run.batch, run.lr, run.schedule, run.weight_average) == (150, 512, 0.01, "constant", False)
 
 
-@pytest.mark.parametrize(("method", "batch"), [("background", 128), ("cam", 8)])
-def test_quick_keeps_our_reading_and_changes_the_training(method, batch):
+@pytest.mark.parametrize(("method", "batch", "lr"), [("background", 128, 0.03), ("cam", 8, 0.01)])
+def test_quick_keeps_our_reading_and_changes_the_training(method, batch, lr):
     run, protocol = Run(preset="quick", method=method).resolved(), Run(method=method).resolved()
     changed = {name for name in names(Run) if getattr(run, name) != getattr(protocol, name)}
-    assert changed == {"preset", "epochs", "batch", "schedule", "weight_average"}
-    assert (run.batch, run.schedule, run.weight_average) == (batch, "one-cycle", True)
+    assert changed - {"lr"} == {"preset", "epochs", "batch", "schedule", "weight_average", "augment"}
+    assert (run.batch, run.lr, run.schedule, run.weight_average, run.augment) == (batch, lr, "one-cycle", True, 0.3)
     assert Run(preset="quick", epochs=7, lr=0.1, weight_average=False).resolved().epochs == 7
 
 
