@@ -8,7 +8,8 @@ function render({ model, el }) {
   const { given, data } = picture, { size, targets, cell, rates } = given, known = given.pi !== null;
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const lanes = lanesOf(given, 4), words = said(), map = canvas(size, size, "photo with the map of the network");
-  let place, draw, last, points = [], running = false, seed = given.seed, frame = 0, smooth, began = 0, first = 0, asked = -1, drawn = 0;
+  let place, draw, last, points = [], running = false, seed = given.seed, frame = 0, smooth, began = 0, first = 0;
+  let asked = -1, drawn = 0;
 
   function ask({ ratio, lr, pace, truth, raw, photo }, more = {}) {
     const pauses = calm.matches ? { slice: 400, rest: 100 } : place?.pauses;

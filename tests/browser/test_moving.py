@@ -113,8 +113,7 @@ def test_in_voila(kinds, page):
     port = free_port()
     command = voila_command(kinds, port, "class", "127.0.0.1", [])
     with serving(command, f"http://127.0.0.1:{port}/login", cwd=kinds, env=os.environ | environment()):
-        page.goto(f"http://127.0.0.1:{port}/?token=class")
-        page.goto(f"http://127.0.0.1:{port}/voila/render/kinds.ipynb", timeout=120_000)
+        page.goto(f"http://127.0.0.1:{port}/voila/render/kinds.ipynb?token=class", timeout=120_000)
         move_all(page)
         assert page.asked == []
 

@@ -89,7 +89,7 @@ def test_the_page_of_your_own_photos_moves_from_disk(tmp_path, page):
     for name in ("a", "b c"):
         Image.effect_noise((60, 40), 80).convert("RGB").save(tmp_path / f"{name}.png")
     run = torch.linspace(0, 1, 48).reshape(6, 8).repeat_interleave(4, 0).repeat_interleave(4, 1)
-    report = {"threshold": 0.5, "threshold_from": "given", "photos": {"a": 0.5, "b c": 0.25}}
+    report = {"threshold": 0.5, "threshold_from": "given", "photos": {"a": 0.5, "b c": 0.25}, "whole": {"a": 1, "b c": 1}}
     files = [tmp_path / "a.png", tmp_path / "b c.png"]
     (tmp_path / "index.html").write_text(
         gallery(files, ["a", "b c"], [Found(maps, maps >= 0.5) for maps in (run, run**2)], report)
