@@ -91,7 +91,7 @@ def reasons(model: Network, seen: Tensor, backgrounds: Known) -> list[Reason]:
 def whole(region: Tensor) -> float:
     """Share of a cut-out ``(h, w)`` bool that lies in its largest piece; 1 if nothing is cut out.
 
-    A cut-out in many pieces is wrong more often than one in a single piece (docs/photos.md).
+    A cut-out in many pieces is often wrong (docs/photos.md).
 
     >>> whole(torch.tensor([[True, True, True, False, True]]))
     0.75

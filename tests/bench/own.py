@@ -139,6 +139,7 @@ def curve(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, list[float]]]:
 def main(only: tuple[str, ...] = (), into: Path | None = None) -> None:
     """Measure all sets, or only those whose name holds one of the words; ``into``: Markdown file for the tables."""
     frame = pd.read_csv(RESULTS) if RESULTS.exists() else pd.DataFrame(columns=["photos", "seed"])
+    frame = frame.reindex(columns=[*frame.columns.union(["refused"], sort=False)])
     for name, (wanted, seeds) in (SETS | CURVE).items():
         for seed in seeds:
             if (only and not any(word in name for word in only)) or ((frame.photos == name) & (frame.seed == seed)).any():

@@ -20,7 +20,6 @@ import tyro
 from playwright.sync_api import Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from bgnb.device import processor
 from bgnb.lessons.classroom import environment, voila_command, write_copies, write_pages
 from bgnb.study.tables import put_into
 from tests.browser.conftest import CHROMIUM, LOOK, free_port, serving
@@ -117,8 +116,7 @@ def main(
         site: its folder.
         readers: how many readers load a page at once.
         kernels: how many run a lesson at the same time; each needs several hundred MB.
-        into: Markdown file to put sizes and times into, between <!-- sizes --> and <!-- end -->, and the class's,
-            between <!-- class --> and <!-- end -->: docs/pages.md.
+        into: Markdown file to put sizes and times into, between <!-- sizes --> and <!-- end -->: docs/pages.md.
     """
     failed, laps, rows = [], [], []
     with sync_playwright() as play:
@@ -139,9 +137,7 @@ def main(
         rows.append({"page": "all, the reference too", "size": total, "key to paint, p95": slowest})
         put_into(into, "sizes", pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True))
     if readers:
-        print(table := class_of(site, readers, kernels).to_markdown(index=False, disable_numparse=True))
-        if into:
-            put_into(into, "class", f"{table}\n\nBoth tables measured on {processor()}, {os.cpu_count()} cores.")
+        print(class_of(site, readers, kernels).to_markdown(index=False, disable_numparse=True))
     print(*failed, sep="\n")
     sys.exit(bool(failed))
 
