@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,19 @@ def make_easy_set(images=6, size=32, seed=0):
     masks = torch.zeros(images, size, size, dtype=torch.bool)
     masks[:, size // 4 : -size // 4, size // 4 : -size // 4] = True
     return ImageSet(pictures[:images], masks, pictures[images:])
+
+
+@pytest.fixture(scope="session")
+def bench():
+    """A module of tests/bench, by name."""
+
+    def module(name: str):
+        spec = spec_from_file_location(name, Path(__file__).parent / "bench" / f"{name}.py")
+        loaded = module_from_spec(spec)
+        spec.loader.exec_module(loaded)
+        return loaded
+
+    return module
 
 
 @pytest.fixture(scope="session")

@@ -208,15 +208,16 @@ def learnt(files: list[list[Path]], targets: Path, run: Run, fit: dict | None, p
 
     Few photos give more patches each, and a long photo is several pictures. ``fit`` is what ``fitting`` says of them.
     """
-    lit = bool(fit) and fit["colours"] == "kept" and fit["light"] >= LIGHT
-    brief = run.epochs is None and lit
-    run = replace(run, colours=fit["colours"] if fit else run.colours, epochs=run.epochs or (BRIEF if brief else LONG))
+    brief = False
+    if fit:
+        run = replace(run, colours=fit["colours"])
+        brief = run.epochs is None and run.colours == "kept" and fit["light"] >= LIGHT
+    run = replace(run, epochs=run.epochs or (BRIEF if brief else LONG))
     sides = [
         squares(some, run.size, title, progress, frame=True, colours=run.colours)
         for some, title in zip(files, ("targets", "backgrounds"), strict=True)
     ]
-    wanted = 0 if brief else -(-TARGET_PATCHES // len(files[0]))
-    of_photo = min(MOST_PER_PHOTO, max(FEWEST_PER_PHOTO, wanted))
+    of_photo = FEWEST_PER_PHOTO if brief else min(MOST_PER_PHOTO, max(FEWEST_PER_PHOTO, -(-TARGET_PATCHES // len(files[0]))))
     per_image = max(1, -(-of_photo * len(files[0]) // len(sides[0])))
     run = replace(run, source=str(targets), per_image=per_image, images=None)
     pictures = ImageSet(sides[0], None, sides[1])

@@ -18,8 +18,6 @@ from bgnb.moving.page import document, moves, picture
 from bgnb.photos.reasons import Reason
 
 PIXELS = 12_000_000  # of all photos in the page together, about; beyond, they are shown smaller, but never below their maps
-
-
 LARGER = 3  # times as large as they are, patches are shown
 FIRST = 5  # photos in most pieces are named at the top, if there are twice as many
 

@@ -1,4 +1,4 @@
-"""What ``bgnb extract`` finds on photographs without masks: the masks are only used to count. Writes docs/photos.md's tables.
+"""What ``bgnb extract`` finds on photographs without masks: the masks are only used to count. Writes a table into docs/photos.md.
 
     BGNB_PHOTOS=photos python tests/bench/own.py --into docs/photos.md
 
@@ -20,15 +20,14 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from bgnb import InputError, Run, bootstrap_interval, load
+from bgnb import InputError, Run, load
 from bgnb.cli import PhotoOptions
 from bgnb.metrics import overlap
 from bgnb.photos import extract
-from bgnb.plots import draw_lines
+from bgnb.study.intervals import bootstrap_over_seeds
 from bgnb.study.tables import put_into
 
-ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "docs" / "results" / "own.csv"
+RESULTS = Path(__file__).parents[2] / "docs" / "results" / "own.csv"
 
 
 class Photos(NamedTuple):
@@ -50,13 +49,6 @@ SETS = {  # name -> photos, seeds
     "sixty photos of pitting on steel": (Photos("pitting", "steel", False, 60), FIVE),
     "ten cats in yards and on walls, backgrounds of forests": (Photos("cat", "forest", False, 10), FIVE[:1]),
 }
-COUNTS = ((3, 5), (5, 10), (10, 20), (20, 40), (40, 60))  # target photos and backgrounds of the curve
-PAIRS = {"cats in forests": ("cat", "forest"), "dogs on playgrounds": ("dog", "playground")}
-CURVE = {
-    f"{targets} + {backgrounds} {pair}": (Photos(*PAIRS[pair], True, targets, backgrounds), FIVE[:3])
-    for targets, backgrounds in COUNTS
-    for pair in PAIRS
-}
 
 
 def piles(source: str, wanted: Photos, seed: int, folder: Path) -> np.ndarray:
@@ -70,7 +62,7 @@ def piles(source: str, wanted: Photos, seed: int, folder: Path) -> np.ndarray:
     return photos.masks[chosen].numpy()
 
 
-def one(source: str, name: str, wanted: Photos, seed: int, anyway: bool) -> list[dict]:
+def one(source: str, name: str, wanted: Photos, seed: int) -> list[dict]:
     """Run ``extract`` on one set; a row for each photo, or one row that says what it refused."""
     about = {"photos": name, "seed": seed}
     with tempfile.TemporaryDirectory() as work:
@@ -78,7 +70,7 @@ def one(source: str, name: str, wanted: Photos, seed: int, anyway: bool) -> list
         masks = piles(source, wanted, seed, folder)
         run = Run(**asdict(PhotoOptions(seed=seed)))
         try:
-            report = extract(folder / "with", folder / "without", folder / "out", run, anyway=anyway, progress=False)
+            report = extract(folder / "with", folder / "without", folder / "out", run, progress=False)
         except InputError as error:
             return [about | {"refused": str(error).rpartition(": ")[2]}]
         cut = [np.asarray(Image.open(folder / "out" / f"{photo}_mask.png")) > 127 for photo in report["photos"]]
@@ -101,7 +93,7 @@ def table(frame: pd.DataFrame) -> str:
             lines.append({"photos": name, "suitability": "refused", "IoU of at least .40": "refused before the training"})
             continue
         seeds = mine.groupby("seed")
-        low, high = bootstrap_interval(mine.refined >= 0.4)
+        low, high = bootstrap_over_seeds(np.stack([one.refined >= 0.4 for _, one in seeds]))
         whole = [spearmanr(one.whole, one.refined)[0] for _, one in seeds if len(one) > 20]
         lines.append(
             {
@@ -120,42 +112,21 @@ def table(frame: pd.DataFrame) -> str:
     return pd.DataFrame(lines).fillna("").to_markdown(index=False, disable_numparse=True)
 
 
-def curve(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, list[float]]]:
-    """What to expect at each number of photos: a table, and the lines of the figure."""
-    rows, lines = [], {pair: [] for pair in PAIRS}
-    for targets, backgrounds in COUNTS:
-        row = {"photos with the target": str(targets), "backgrounds": str(backgrounds)}
-        for pair in PAIRS:
-            mine = frame[frame.photos == f"{targets} + {backgrounds} {pair}"]
-            found = mine.refined >= 0.4
-            low, high = bootstrap_interval([one.mean() for _, one in found.groupby(mine.seed)])
-            row[pair] = f"**{found.mean():.2f}** [{low:.2f}, {high:.2f}]"
-            row[f"{pair}, IoU .70"] = f"{(mine.refined >= 0.7).mean():.2f}"
-            lines[pair].append(float(found.mean()))
-        rows.append(row)
-    return pd.DataFrame(rows), lines
-
-
 def main(only: tuple[str, ...] = (), into: Path | None = None) -> None:
-    """Measure all sets, or only those whose name holds one of the words; ``into``: Markdown file for the tables."""
+    """Measure all sets, or only those whose name holds one of the words; ``into``: Markdown file for the table."""
     frame = pd.read_csv(RESULTS) if RESULTS.exists() else pd.DataFrame(columns=["photos", "seed"])
     frame = frame.reindex(columns=[*frame.columns.union(["refused"], sort=False)])
-    for name, (wanted, seeds) in (SETS | CURVE).items():
+    for name, (wanted, seeds) in SETS.items():
         for seed in seeds:
             if (only and not any(word in name for word in only)) or ((frame.photos == name) & (frame.seed == seed)).any():
                 continue
-            rows = pd.DataFrame(one(os.environ["BGNB_PHOTOS"], name, wanted, seed, anyway=name in CURVE))
+            rows = pd.DataFrame(one(os.environ["BGNB_PHOTOS"], name, wanted, seed))
             frame = pd.concat([frame, rows], ignore_index=True)
             frame.round(4).to_csv(RESULTS, index=False)
             print(name, seed, rows.mean(numeric_only=True).round(2).to_dict(), flush=True)
     print(text := table(frame))
     if into:
         put_into(into, "own", text)
-    if into and set(CURVE) <= set(frame.photos):
-        few, lines = curve(frame)
-        put_into(into, "few", few.to_markdown(index=False, disable_numparse=True))
-        figure = draw_lines([targets for targets, _ in COUNTS], lines, "photos with the target", "share found (IoU ≥ 0.4)")
-        figure.savefig(ROOT / "figures" / "few_photos.png", dpi=80)
 
 
 if __name__ == "__main__":

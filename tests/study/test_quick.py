@@ -1,7 +1,6 @@
 """The page about the preset ``quick`` shows what the stored runs say, by a command of tests/bench."""
 
 from collections import defaultdict
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +14,8 @@ PAGE = (RESULTS / "quick.md").read_text()
 
 
 @pytest.fixture(scope="module")
-def quick():
-    spec = spec_from_file_location("quick", ROOT / "tests" / "bench" / "quick.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def quick(bench):
+    return bench("quick")
 
 
 def test_the_page_shows_the_stored_runs(quick):

@@ -2,7 +2,6 @@
 
 import json
 import re
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,8 @@ PAGE = (ROOT / "docs" / "photos.md").read_text()
 
 
 @pytest.fixture(scope="module")
-def structure():
-    spec = spec_from_file_location("structure", ROOT / "tests" / "bench" / "structure.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def structure(bench):
+    return bench("structure")
 
 
 def block(name):
