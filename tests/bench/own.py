@@ -1,4 +1,4 @@
-"""What ``bgnb extract`` finds on photographs without masks: the masks are only used to count. Writes a table into docs/photos.md.
+"""What ``bgnb extract`` finds on photographs without masks: the masks are only used to count. Writes docs/photos.md's tables.
 
     BGNB_PHOTOS=photos python tests/bench/own.py --into docs/photos.md
 
@@ -24,10 +24,12 @@ from bgnb import InputError, Run, load
 from bgnb.cli import PhotoOptions
 from bgnb.metrics import overlap
 from bgnb.photos import extract
+from bgnb.plots import draw_lines
 from bgnb.study.intervals import bootstrap_over_seeds
 from bgnb.study.tables import put_into
 
-RESULTS = Path(__file__).parents[2] / "docs" / "results" / "own.csv"
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "docs" / "results" / "own.csv"
 
 
 class Photos(NamedTuple):
@@ -49,6 +51,13 @@ SETS = {  # name -> photos, seeds
     "sixty photos of pitting on steel": (Photos("pitting", "steel", False, 60), FIVE),
     "ten cats in yards and on walls, backgrounds of forests": (Photos("cat", "forest", False, 10), FIVE[:1]),
 }
+COUNTS = ((3, 5), (5, 10), (10, 20), (20, 40), (60, 60))  # target photos and backgrounds of the curve
+PAIRS = {"cats in forests": ("cat", "forest"), "dogs on playgrounds": ("dog", "playground")}
+CURVE = {
+    f"{targets} + {backgrounds} {pair}": (Photos(*PAIRS[pair], True, targets, backgrounds), FIVE[:3])
+    for targets, backgrounds in COUNTS[:-1]  # the last are in SETS
+    for pair in PAIRS
+}
 
 
 def piles(source: str, wanted: Photos, seed: int, folder: Path) -> np.ndarray:
@@ -62,7 +71,7 @@ def piles(source: str, wanted: Photos, seed: int, folder: Path) -> np.ndarray:
     return photos.masks[chosen].numpy()
 
 
-def one(source: str, name: str, wanted: Photos, seed: int) -> list[dict]:
+def one(source: str, name: str, wanted: Photos, seed: int, anyway: bool) -> list[dict]:
     """Run ``extract`` on one set; a row for each photo, or one row that says what it refused."""
     about = {"photos": name, "seed": seed}
     with tempfile.TemporaryDirectory() as work:
@@ -70,7 +79,7 @@ def one(source: str, name: str, wanted: Photos, seed: int) -> list[dict]:
         masks = piles(source, wanted, seed, folder)
         run = Run(**asdict(PhotoOptions(seed=seed)))
         try:
-            report = extract(folder / "with", folder / "without", folder / "out", run, progress=False)
+            report = extract(folder / "with", folder / "without", folder / "out", run, anyway=anyway, progress=False)
         except InputError as error:
             return [about | {"refused": str(error).rpartition(": ")[2]}]
         cut = [np.asarray(Image.open(folder / "out" / f"{photo}_mask.png")) > 127 for photo in report["photos"]]
@@ -112,21 +121,43 @@ def table(frame: pd.DataFrame) -> str:
     return pd.DataFrame(lines).fillna("").to_markdown(index=False, disable_numparse=True)
 
 
+def curve(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, list[float]]]:
+    """What to expect at each number of photos: a table, and the lines of the figure."""
+    rows, lines = [], {pair: [] for pair in PAIRS}
+    for targets, backgrounds in COUNTS:
+        row = {"photos with the target": str(targets), "backgrounds": str(backgrounds)}
+        for pair in PAIRS:
+            name = f"sixty composites of {pair}" if targets == 60 else f"{targets} + {backgrounds} {pair}"
+            mine = frame[frame.photos == name]
+            found = [one.refined >= 0.4 for _, one in mine.groupby("seed")]
+            low, high = bootstrap_over_seeds(np.stack(found))
+            row[pair] = f"**{np.mean(found):.2f}** [{low:.2f}, {high:.2f}]"
+            row[f"{pair}, IoU .70"] = f"{(mine.refined >= 0.7).mean():.2f}"
+            lines[pair].append(float(np.mean(found)))
+        rows.append(row)
+    return pd.DataFrame(rows), lines
+
+
 def main(only: tuple[str, ...] = (), into: Path | None = None) -> None:
-    """Measure all sets, or only those whose name holds one of the words; ``into``: Markdown file for the table."""
+    """Measure all sets, or only those whose name holds one of the words; ``into``: Markdown file for the tables."""
     frame = pd.read_csv(RESULTS) if RESULTS.exists() else pd.DataFrame(columns=["photos", "seed"])
     frame = frame.reindex(columns=[*frame.columns.union(["refused"], sort=False)])
-    for name, (wanted, seeds) in SETS.items():
+    for name, (wanted, seeds) in (SETS | CURVE).items():
         for seed in seeds:
             if (only and not any(word in name for word in only)) or ((frame.photos == name) & (frame.seed == seed)).any():
                 continue
-            rows = pd.DataFrame(one(os.environ["BGNB_PHOTOS"], name, wanted, seed))
+            rows = pd.DataFrame(one(os.environ["BGNB_PHOTOS"], name, wanted, seed, anyway=name in CURVE))
             frame = pd.concat([frame, rows], ignore_index=True)
             frame.round(4).to_csv(RESULTS, index=False)
             print(name, seed, rows.mean(numeric_only=True).round(2).to_dict(), flush=True)
     print(text := table(frame))
     if into:
         put_into(into, "own", text)
+    if into and set(CURVE) <= set(frame.photos):
+        few, lines = curve(frame)
+        put_into(into, "few", few.to_markdown(index=False, disable_numparse=True))
+        figure = draw_lines([targets for targets, _ in COUNTS], lines, "photos with the target", "share found (IoU ≥ 0.4)")
+        figure.savefig(ROOT / "figures" / "few_photos.png", dpi=80)
 
 
 if __name__ == "__main__":
