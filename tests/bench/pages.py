@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import tyro
 from playwright.sync_api import Page, sync_playwright
 
@@ -75,9 +76,9 @@ def move(page: Page, file: Path) -> tuple[list[float], list[str]]:
 
 
 def read(address: str) -> float:
-    """Seconds to load a page, as a reader does who has nothing cached."""
+    """Seconds to load a page, as a reader does who has nothing cached; for a lesson, until it has run."""
     clock = time.perf_counter()
-    with urllib.request.urlopen(address, timeout=120) as answer:
+    with urllib.request.urlopen(address, timeout=1800) as answer:
         answer.read()
     return time.perf_counter() - clock
 
@@ -93,6 +94,7 @@ def class_of(site: Path, number: int, kernels: int) -> pd.DataFrame:
         command, crowd = voila_command(folder, port, "class", "127.0.0.1", []), ThreadPoolExecutor(max(1, number + kernels))
         with serving(command, f"{address}/login", env=os.environ | environment()), crowd:
             runs = [f"{address}/voila/render/08_reading_the_paper.ipynb?token=class"] * kernels
+            free = psutil.virtual_memory().available
             running = [crowd.submit(read, run) for run in runs]
             time.sleep(5 if kernels else 0)
             laps = [*crowd.map(read, [f"{address}/voila/files/{pages[i % len(pages)]}" for i in range(number)])]
@@ -104,6 +106,7 @@ def class_of(site: Path, number: int, kernels: int) -> pd.DataFrame:
             if running:
                 slowest = max(run.result() for run in running)
                 row |= {"lessons started at that moment": str(kernels), "until the last of them is ready": f"{slowest:.0f} s"}
+                row["memory for them"] = f"{(free - psutil.virtual_memory().available) / 1e9:.1f} GB"
             return pd.DataFrame([row])
 
 
