@@ -41,13 +41,12 @@ def p95(laps: list[float]) -> float:
     return statistics.quantiles(laps, n=20)[-1]
 
 
-def move(page: Page, file: Path) -> tuple[list[float], list[str]]:
-    """Milliseconds from key to paint over all sliders of a page, and the sliders that do not change what they should."""
-    page.goto(f"file://{file.resolve()}")
+def move(page: Page, name: str, places: str = ".moves", keys: int = KEYS) -> tuple[list[float], list[str], int]:
+    """Move all sliders of the page that is open: milliseconds from key to paint, those that change too little, and how many."""
     page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
     page.evaluate(LISTEN)
-    still = []
-    for place in page.locator(".moves").all():
+    still, count = [], 0
+    for place in page.locator(places).all():
         train = place.get_by_role("button", name="Train")
         if train.count():
             train.click()
@@ -64,15 +63,16 @@ def move(page: Page, file: Path) -> tuple[list[float], list[str]]:
                 if before[0] != after[0] and before[1] != after[1]:
                     break
             if before[0] == after[0] or before[1] == after[1]:
-                name = slider.get_attribute("aria-label") or place.get_attribute("data-kind")
-                still.append(f"{file.name}: {name}: no other {'number' if before[0] == after[0] else 'picture'}")
-            for i in range(KEYS):
+                label = slider.get_attribute("aria-label") or place.get_attribute("data-kind")
+                still.append(f"{name}: {label}: no other {'number' if before[0] == after[0] else 'picture'}")
+            count += 1
+            for i in range(keys):
                 page.keyboard.press("ArrowLeft" if i % 10 < 5 else "ArrowRight")
                 page.wait_for_timeout(33)  # as fast as a key that is held down
         if train.count():
             place.get_by_role("button", name="Pause").click()
     page.wait_for_timeout(200)
-    return page.evaluate("laps"), still
+    return page.evaluate("laps"), still, count
 
 
 def read(address: str) -> float:
@@ -119,14 +119,16 @@ def main(
         site: its folder.
         readers: how many readers load a page at once.
         kernels: how many run a lesson at the same time; each needs several hundred MB.
-        into: Markdown file to put sizes and times into, between <!-- sizes --> and <!-- end -->: docs/pages.md.
+        into: Markdown file to put sizes and times into, between <!-- sizes --> and <!-- end -->, and with ``kernels`` the class,
+            after <!-- class -->: docs/pages.md.
     """
     failed, laps, rows = [], [], []
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
         for file in sorted(site.glob("[0-9][0-9]_*.html")):
             with browser.new_page(viewport={"width": 1400, "height": 1000}) as page:  # closed again: some go on moving
-                times, still = move(page, file)
+                page.goto(f"file://{file.resolve()}")
+                times, still, _ = move(page, file.name)
             laps, failed = laps + times, failed + still
             speed = f"key to paint p50 {statistics.median(times):.0f} ms, p95 {p95(times):.0f} ms" if times else "nothing moves"
             size = f"{file.stat().st_size / 1e6:.2f} MB"
@@ -140,7 +142,9 @@ def main(
         rows.append({"page": "all, the reference too", "size": total, "key to paint, p95": slowest})
         put_into(into, "sizes", pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True))
     if readers:
-        print(class_of(site, readers, kernels).to_markdown(index=False, disable_numparse=True))
+        print(text := class_of(site, readers, kernels).to_markdown(index=False, disable_numparse=True))
+        if into and kernels:
+            put_into(into, "class", text)
     print(*failed, sep="\n")
     sys.exit(bool(failed))
 
