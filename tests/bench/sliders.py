@@ -8,6 +8,7 @@ status is 1.
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -49,8 +50,8 @@ def run_all(page: Page) -> None:
     expect(status).to_contain_text("| Idle", timeout=120_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    page.wait_for_timeout(2000)
-    expect(status).to_contain_text("| Idle", timeout=600_000)
+    prompt = page.locator(".jp-CodeCell .jp-InputPrompt").last
+    expect(prompt).to_contain_text(re.compile(r"\[\d+\]"), timeout=600_000)  # the status says idle between two cells, too
 
 
 def moved(browser: Browser, where: str, lessons: list[str]) -> tuple[dict[str, str], list[str]]:
