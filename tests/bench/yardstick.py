@@ -19,8 +19,8 @@ import tyro
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from bgnb import bootstrap_interval
 from bgnb.metrics import overlap
+from bgnb.study.intervals import bootstrap_over_seeds
 from bgnb.study.tables import put_into
 from tests.bench.own import SETS, piles
 
@@ -41,15 +41,18 @@ def main(model: tyro.conf.Positional[Path], into: Path | None = None) -> None:
     """Measure the network; ``into``: Markdown file for the table, between <!-- yardstick --> and <!-- end -->."""
     network, rows = cv2.dnn.readNetFromONNX(str(model)), []
     for name, (wanted, seeds) in SETS.items():
-        ious = []
+        draws = []
         for seed in seeds:
+            ious = []
             with tempfile.TemporaryDirectory() as folder:
                 masks = piles(os.environ["BGNB_PHOTOS"], wanted, seed, Path(folder))
                 for file, mask in zip(sorted(Path(folder, "with").iterdir()), masks, strict=True):
                     ious.append(overlap(mask_of(network, Image.open(file).convert("RGB")), mask))
-        found = np.array(ious)
-        low, high = bootstrap_interval(found >= 0.4)
-        row = {"photos": name, "IoU of at least .40": f"**{(found >= 0.4).mean():.2f}** [{low:.2f}, {high:.2f}]"}
+            draws.append(ious)
+        found = np.array(draws)
+        low, high = bootstrap_over_seeds(found >= 0.4)
+        about = f"{name}, {len(seeds)} seeds" if len(seeds) > 1 else name
+        row = {"photos": about, "IoU of at least .40": f"**{(found >= 0.4).mean():.2f}** [{low:.2f}, {high:.2f}]"}
         rows.append(row | {"of at least .70": f"{(found >= 0.7).mean():.2f}", "mean IoU": f"{found.mean():.2f}"})
         print(rows[-1], flush=True)
     text = pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
