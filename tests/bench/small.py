@@ -55,9 +55,11 @@ def table(frame: pd.DataFrame) -> str:
     """A row for each target and area, a column for each size."""
     rows = []
     for (target, covers), mine in frame.groupby(["target", "covers"], sort=False):
-        row = {"drawn target": target, "covers": covers}
+        row = {"drawn target": f"{target}, {mine.seed.nunique()} seeds", "covers": covers}
         for size, some in mine.groupby("size"):
-            row[f"--size {size}: IoU .40"] = f"{some.found.mean():.2f} ({some.found.min():.2f} ... {some.found.max():.2f})"
+            row[f"--size {size}: IoU .40 (each seed)"] = (
+                f"**{some.found.mean():.2f}** ({', '.join(f'{one:.2f}' for one in some.found)})"
+            )
             row[f"--size {size}: mean IoU"] = f"{some.iou.mean():.2f}"
             row[f"--size {size}: cut out, median"] = f"{some.cut.mean():.1%}"
         rows.append(row)
