@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-import torch
 import tyro
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from bgnb import Run, fit, load, localise
@@ -45,11 +45,8 @@ class SecondRound(Method):
 
     def training_labels(self, crops: Crops, imageset: ImageSet, patch: int) -> Tensor:
         of_target = crops.label == 0
-        integral = torch.nn.functional.pad(self.maps.double().cumsum(1).cumsum(2), (1, 0, 1, 0))
-        image, bottom, right = crops.image.where(of_target, 0), crops.top + patch, crops.left + patch
-        total = integral[image, bottom, right] - integral[image, crops.top, right]
-        total += integral[image, crops.top, crops.left] - integral[image, bottom, crops.left]
-        sure = total / patch**2 < SURE * threshold_without_masks(self.maps)
+        means = avg_pool2d(self.maps[:, None], patch, stride=1)[:, 0]  # of every place where a patch fits
+        sure = means[crops.image.where(of_target, 0), crops.top, crops.left] < SURE * threshold_without_masks(self.maps)
         return crops.label.where(~(of_target & sure), 1)
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 import tyro
 from PIL import Image
 from scipy.stats import spearmanr
+from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from bgnb import InputError, Run, load
@@ -60,14 +61,19 @@ CURVE = {
 }
 
 
+def write(pictures: Tensor, folder: Path) -> None:
+    """Write pictures ``(n, 3, H, W)`` as PNGs into a new folder."""
+    folder.mkdir()
+    for i, pixels in enumerate(pictures):
+        Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(folder / f"{i:03d}.png")
+
+
 def piles(source: str, wanted: Photos, seed: int, folder: Path) -> np.ndarray:
     """Write photos into ``with`` and ``without``, as somebody has them; return the masks."""
     photos = load(source, wanted.target, wanted.scene, 256, None, seed, wanted.compose, "reporting", progress=False)
     chosen = np.random.default_rng(seed).permutation(len(photos.targets))[: wanted.targets]
     for pile, pictures in (("with", photos.targets[chosen]), ("without", photos.backgrounds[: wanted.backgrounds])):
-        (folder / pile).mkdir()
-        for i, pixels in enumerate(pictures):
-            Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(folder / pile / f"{i:03d}.png")
+        write(pictures, folder / pile)
     return photos.masks[chosen].numpy()
 
 
@@ -121,8 +127,8 @@ def table(frame: pd.DataFrame) -> str:
     return pd.DataFrame(lines).fillna("").to_markdown(index=False, disable_numparse=True)
 
 
-def curve(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, list[float]]]:
-    """What to expect at each number of photos: a table, and the lines of the figure."""
+def curve(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, list[tuple]]]:
+    """What to expect at each number of photos: a table, and for the figure each pair's means with their intervals."""
     rows, lines = [], {pair: [] for pair in PAIRS}
     for targets, backgrounds in COUNTS:
         row = {"photos with the target": str(targets), "backgrounds": str(backgrounds)}
@@ -133,7 +139,7 @@ def curve(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, list[float]]]:
             low, high = bootstrap_over_seeds(np.stack(found))
             row[pair] = f"**{np.mean(found):.2f}** [{low:.2f}, {high:.2f}]"
             row[f"{pair}, IoU .70"] = f"{(mine.refined >= 0.7).mean():.2f}"
-            lines[pair].append(float(np.mean(found)))
+            lines[pair].append((float(np.mean(found)), low, high))
         rows.append(row)
     return pd.DataFrame(rows), lines
 
@@ -156,7 +162,12 @@ def main(only: tuple[str, ...] = (), into: Path | None = None) -> None:
     if into and set(CURVE) <= set(frame.photos):
         few, lines = curve(frame)
         put_into(into, "few", few.to_markdown(index=False, disable_numparse=True))
-        figure = draw_lines([targets for targets, _ in COUNTS], lines, "photos with the target", "share found (IoU ≥ 0.4)")
+        counts = [targets for targets, _ in COUNTS]
+        means = {pair: [mean for mean, _, _ in points] for pair, points in lines.items()}
+        figure = draw_lines(counts, means, "photos with the target", "share found (IoU ≥ 0.4)")
+        (axes,) = figure.axes
+        for line, points in zip([*axes.lines], lines.values(), strict=True):
+            axes.fill_between(counts, *[*zip(*points, strict=True)][1:], color=line.get_color(), alpha=0.15, lw=0)
         figure.savefig(ROOT / "figures" / "few_photos.png", dpi=80)
 
 

@@ -2,8 +2,8 @@
 
     .venv/bin/python tests/bench/sliders.py --into docs/pages.md
 
-The lessons run with ``fast = True``. Each slider must change a number and a picture; one that does not is named, and the exit
-status is 1.
+The lessons run with ``fast = True``. Each slider must change a number and a picture; one that does not is named, as is a lesson
+whose number of sliders differs, and the exit status is 1.
 """
 
 import json
@@ -26,22 +26,23 @@ from tests.browser.conftest import CHROMIUM, fast_copies, free_port, serving
 SETTINGS = "@jupyterlab/notebook-extension/tracker.jupyterlab-settings"
 
 
-def in_voila(folder: Path) -> tuple[list[str], dict, str]:
-    """The command that serves the lessons, its environment, and the address of a lesson; {} stands for its name."""
+def in_voila(folder: Path) -> tuple[list[str], dict, str, str]:
+    """The command that serves the lessons, its environment, its address, and the path of a lesson; {} stands for its name."""
     port = free_port()
     write_copies(folder, folder / "class", live=True)
     command = voila_command(folder / "class", port, "class", "127.0.0.1", [])
-    return command, environment(), f"http://127.0.0.1:{port}/voila/render/{{}}.ipynb?token=class"
+    return command, environment(), f"http://127.0.0.1:{port}", "/voila/render/{}.ipynb?token=class"
 
 
-def in_lab(folder: Path) -> tuple[list[str], dict, str]:
+def in_lab(folder: Path) -> tuple[list[str], dict, str, str]:
     """The same for JupyterLab, told to keep all cells on the page, not only those near the window."""
     port, settings = free_port(), folder / "settings" / SETTINGS
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"windowingMode": "none"}))
     options = ["--no-browser", "--allow-root", f"--port={port}", "--IdentityProvider.token=class", f"--notebook-dir={folder}"]
-    address = f"http://127.0.0.1:{port}/lab/tree/{{}}.ipynb?token=class&reset"
-    return [sys.executable, "-m", "jupyterlab", *options], {"JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")}, address
+    more = {"JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")}
+    path = "/lab/tree/{}.ipynb?token=class&reset"
+    return [sys.executable, "-m", "jupyterlab", *options], more, f"http://127.0.0.1:{port}", path
 
 
 def run_all(page: Page) -> None:
@@ -58,11 +59,11 @@ def moved(browser: Browser, where: str, lessons: list[str]) -> tuple[dict[str, s
     """How many sliders of each lesson moved as they should, and those that did not."""
     counts, failed = {}, []
     with TemporaryDirectory() as work:
-        command, more, address = (in_voila if where == "Voila" else in_lab)(fast_copies(Path(work)))
-        with serving(command, address.partition("/voila/render")[0].partition("/lab/tree")[0] + "/login", env=os.environ | more):
+        command, more, address, path = (in_voila if where == "Voila" else in_lab)(fast_copies(Path(work)))
+        with serving(command, f"{address}/login", env=os.environ | more):
             for lesson in lessons:
                 with browser.new_page(viewport={"width": 1400, "height": 1000}) as page:
-                    page.goto(address.format(lesson), timeout=600_000)
+                    page.goto(address + path.format(lesson), timeout=600_000)
                     if where != "Voila":
                         run_all(page)
                     page.wait_for_timeout(3000)  # until the photos are unpacked
@@ -90,8 +91,10 @@ def main(only: tuple[str, ...] = (), into: Path | None = None) -> None:
     print(text := frame.to_markdown(index=False, disable_numparse=True))
     if into:
         put_into(into, "sliders", text)
-    print(*failed[0], *failed[1], sep="\n")
-    sys.exit(bool(failed[0] or failed[1]))
+    wrong = [*failed[0], *failed[1]]
+    wrong += [f"{lesson}: not as many in JupyterLab as in Voila" for lesson in lessons if counts[0][lesson] != counts[1][lesson]]
+    print(*wrong, sep="\n")
+    sys.exit(bool(wrong))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from bgnb.cli import PhotoOptions
 from bgnb.metrics import overlap
 from bgnb.photos import extract
 from bgnb.study.tables import put_into
+from tests.bench.own import write
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "small.csv"
 TARGETS = (("rust", "steel"), ("cat", "forest"))
@@ -34,9 +35,7 @@ def found(target: str, scene: str, area: tuple[float, float], size: int, seed: i
     drawn = load("scenes", target, scene, SIDE, PHOTOS, seed, area=area, progress=False)
     with tempfile.TemporaryDirectory() as work:
         for pile, pictures in (("with", drawn.targets), ("without", drawn.backgrounds)):
-            (Path(work) / pile).mkdir()
-            for i, pixels in enumerate(pictures):
-                Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(Path(work) / pile / f"{i:03d}.png")
+            write(pictures, Path(work, pile))
         run = Run(**asdict(PhotoOptions(seed=seed, size=size, epochs=EPOCHS)))
         report = extract(f"{work}/with", f"{work}/without", f"{work}/out", run, anyway=True, progress=False)
         cut, maps = (
