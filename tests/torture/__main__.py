@@ -55,7 +55,8 @@ def accidents(parts: dict[str, int], seed: int, folder: Path, timed: bool) -> li
     """The parts that start commands: "kills", "disks", "together", and "without" their safeguards, which must fail."""
     given = jobs.prepare(folder / "given")
     before = jobs.fingerprint(given)
-    references = {name: jobs.reference(name, given, folder) for name in jobs.NAMES}
+    needed = jobs.NAMES if set(parts) & {"disks", "together", "without"} else {kills.victim(n) for n in range(parts["kills"])}
+    references = {name: jobs.reference(name, given, folder) for name in needed}
     common = (seed, given, folder, references)
     real, rows = disks.can_mount(folder / "disk"), []
     if "kills" in parts:
@@ -106,11 +107,12 @@ def damaged(tries: int, seed: int, folder: Path) -> list[dict]:
 
 def odd(tries: int, seed: int, folder: Path) -> list[dict]:
     """Odd values, by where they are given."""
-    each = -(-tries // (2 * len(values.KINDS)))
-    calls = [(kind, each, 2 * seed + half, str(folder)) for kind in values.KINDS for half in (0, 1)]
-    rows, found = [], blocks(values.block, calls)
-    for number, kind in enumerate(values.KINDS):
-        outcomes = [outcome for block in found[2 * number : 2 * number + 2] for outcome in block]
+    blocks_each = 2 if tries >= 100 else 1  # a block starts a process, which takes longer than a few calls
+    each = -(-tries // (blocks_each * len(values.KINDS)))
+    calls = [(kind, each, 2 * seed + number, str(folder)) for kind in values.KINDS for number in range(blocks_each)]
+    rows, found = [], iter(blocks(values.block, calls))
+    for kind in values.KINDS:
+        outcomes = [outcome for block in islice(found, blocks_each) for outcome in block]
         refused = outcomes.count("refused")
         wrong = [[] if outcome in values.FINE else [outcome] for outcome in outcomes]
         python = outcomes.count("TypeError")

@@ -13,6 +13,11 @@ WAYS = ("SIGKILL at a random time", "SIGKILL in a write", "SIGINT", "SIGKILL in 
 STOPS = 2.0  # seconds that Ctrl-C may take
 
 
+def victim(number: int) -> str:
+    """The command that a cycle kills."""
+    return JOBS[number % len(JOBS)]
+
+
 def way(number: int) -> str:
     """What is done to the command of a cycle."""
     return WAYS[number // 2 % len(WAYS)]
@@ -23,7 +28,7 @@ def cycle(
 ) -> tuple[str, list[str]]:
     """One kill. Returns what was done, and all that then was not as promised."""
     rng = random.Random(f"kills {seed} {number}")
-    job, what = JOBS[number % len(JOBS)], way(number)
+    job, what = victim(number), way(number)
     known, place = references[job], Place(folder / f"kill-{number}-{without}", given)
     before = known.old if rng.random() < 0.5 else {}
     if before:
