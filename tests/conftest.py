@@ -16,7 +16,7 @@ from bgnb import ImageSet
 
 def pytest_collection_modifyitems(items):
     """The longest tests come first. At the end, one process would work on them while the others wait."""
-    items.sort(key=lambda item: item.path.stem not in ("test_torture", "test_exercises"))
+    items.sort(key=lambda item: item.path.stem not in ("test_torture", "test_notebooks"))
 
 
 @pytest.fixture(scope="session", autouse=True)

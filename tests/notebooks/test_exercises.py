@@ -1,4 +1,4 @@
-"""Student copies hold no solution, and the solutions themselves run: nbval executes fast copies of all lessons."""
+"""Student copies hold no solution; and nbval runs three lessons, as a lecturer would."""
 
 import json
 import os
@@ -54,9 +54,10 @@ def test_voila_is_called_with_a_token_and_small_idle_kernels(tmp_path):
     assert "--preheat_kernel=False" in voila_command(tmp_path, 8866, "secret", "127.0.0.1", [])
 
 
-@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")), ids=lambda path: path.stem)
-def test_nbval_runs_all_cells_and_solutions(path, tmp_path):
-    """On a copy as small as it can be: that every cell runs is asked here, what it shows elsewhere."""
+@pytest.mark.parametrize("number", ["01", "03", "08"])
+def test_nbval_runs_all_cells_and_solutions(number, tmp_path):
+    """On a copy as small as it can be, of the quickest lessons. Papermill runs every lesson: see test_notebooks.py."""
+    (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
     book = json.loads(path.read_text())
     (parameters,) = (cell["source"] for cell in book["cells"] if "parameters" in cell["metadata"].get("tags", []))
     parameters += [f"\n{name} = {value!r}" for name, value in SMALL.items() if f"{name} = " in "".join(parameters)]
