@@ -1,4 +1,4 @@
-"""The two commands, as a person runs them: in a process of their own, on photos on disk."""
+"""The two commands, as a person runs them: on photos on disk, and in a process of their own unless only a refusal matters."""
 
 import json
 import os
@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bgnb.cli import main
+
 TINY = ["--size", "32", "--patch", "16", "--stride", "4", "--epochs", "1"]
 
 
@@ -20,6 +22,20 @@ def bgnb(*arguments: str, cwd: Path, **kwargs) -> subprocess.CompletedProcess:
     environment = os.environ | {"BGNB_CACHE": str(cwd / "cache")}
     command = [sys.executable, "-m", "bgnb.cli", *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, **kwargs)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, capsys):
+    """The same in this process, for commands that are refused: loading torch takes longer than all else that they do."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BGNB_CACHE", str(tmp_path / "cache"))
+
+    def call(*arguments: str) -> subprocess.CompletedProcess:
+        with pytest.raises(SystemExit) as end:
+            main([*map(str, arguments)])
+        return subprocess.CompletedProcess(arguments, end.value.code, *capsys.readouterr())
+
+    return call
 
 
 def refused(result: subprocess.CompletedProcess, *words: str) -> None:
@@ -65,11 +81,11 @@ def test_run_writes_the_json_of_the_contract_and_nothing_else(photos, tmp_path):
     assert result.stdout == ""
 
 
-def test_run_trains_micro_and_refuses_it_where_it_does_not_fit(photos, tmp_path):
+def test_run_trains_micro_and_refuses_it_where_it_does_not_fit(photos, tmp_path, here):
     given = ("run", "--source", photos, *TINY, "--net", "micro")
     numbers = json.loads(bgnb(*given, cwd=tmp_path).stdout)
     assert (numbers["run"]["net"], 0 <= numbers["loc_acc"] <= 1) == ("micro", True)
-    refused(bgnb(*given, "--method", "adl", cwd=tmp_path), "net micro", "adl")
+    refused(here(*given, "--method", "adl"), "net micro", "adl")
 
 
 def test_run_without_a_file_prints_one_json_and_repeats_itself(photos, tmp_path):
@@ -172,10 +188,10 @@ SPOILS = [spoil_truncated, spoil_empty, spoil_text, spoil_mask_size, spoil_mask_
 
 
 @pytest.mark.parametrize("spoil", SPOILS)
-def test_run_names_the_bad_file(photos, tmp_path, spoil):
+def test_run_names_the_bad_file(photos, tmp_path, here, spoil):
     named = spoil(photos)
     out = tmp_path / "out.json"
-    refused(bgnb("run", "--source", photos, *TINY, "--json", out, cwd=tmp_path), str(named))
+    refused(here("run", "--source", photos, *TINY, "--json", out), str(named))
     assert not list(tmp_path.glob("*out.json*"))
 
 
@@ -200,17 +216,17 @@ def test_run_names_the_bad_file(photos, tmp_path, spoil):
         ("--lr", "1e30", ["lr"]),
     ],
 )
-def test_run_names_the_bad_option(photos, tmp_path, option, value, words):
+def test_run_names_the_bad_option(photos, tmp_path, here, option, value, words):
     arguments = ["--source", str(photos), *TINY, "--json", "out.json"]
-    refused(bgnb("run", *arguments, "--epochs", "3", option, value, cwd=tmp_path), *words)
+    refused(here("run", *arguments, "--epochs", "3", option, value), *words)
     assert not list(tmp_path.glob("*out.json*"))
 
 
-def test_beside_names_the_results_that_are_not_there(tmp_path):
+def test_beside_names_the_results_that_are_not_there(tmp_path, here):
     (tmp_path / "one.jsonl").write_text("")
-    refused(bgnb("beside", "one.jsonl", "two.jsonl", cwd=tmp_path), "two.jsonl")
+    refused(here("beside", "one.jsonl", "two.jsonl"), "two.jsonl")
     (tmp_path / "two.jsonl").write_text("")
-    refused(bgnb("beside", "one.jsonl", "two.jsonl", cwd=tmp_path), "no results")
+    refused(here("beside", "one.jsonl", "two.jsonl"), "no results")
 
 
 def test_extract_leaves_nothing_behind_when_it_is_refused(photos, tmp_path):
