@@ -6,6 +6,7 @@ it can, that is asserted before it is timed. Ratios are of one process on an oth
 
 import argparse
 import functools
+import json
 import os
 import subprocess
 import sys
@@ -121,11 +122,12 @@ def users_epoch() -> Callable:
     return lambda: peers.train_epoch(model, batches, optimiser)
 
 
-def elsewhere(code: str, **environment: str) -> float:
+def elsewhere(code: str, **environment: str) -> float | list[float]:
     """What ``taken`` is after ``code`` in a process of its own, whose allocator is as it was found."""
     whole = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import bgnb, compare\n{code}; print(taken)"
     settings = os.environ | environment
-    return float(subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, check=True, env=settings).stdout)
+    done = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, check=True, env=settings)
+    return json.loads(done.stdout)
 
 
 def training() -> list[list[str]]:
@@ -297,7 +299,7 @@ def memory(mode: str) -> float:
 
 def drawing() -> list[list[str]]:
     """240 target pictures, their masks and 240 backgrounds at 256 pixels, drawn; and again, from the cache of a new process."""
-    code = "import time, bgnb; clock = time.time(); bgnb.load('scenes', scene={!r}, size=256, images=240, progress=False); "
+    code = "import time, bgnb, bgnb.data; clock = time.time(); bgnb.data.load('scenes', scene={!r}, size=256, images=240, progress=False); "
     code += "print(time.time() - clock)"
     scenes, taken = ("forest", "playground"), {}
     for _, scene in product(range(3), scenes):
@@ -309,7 +311,7 @@ def drawing() -> list[list[str]]:
     rows = []
     for scene in scenes:
         rows.append(within(f"240 + 240 pictures of the {scene}", median(taken[scene, False]), 15))
-        rows.append(within("the same from the cache", median(taken[scene, True]), 1))
+        rows.append(within(f"the {scene} from the cache", median(taken[scene, True]), 1))
     return rows
 
 
@@ -327,14 +329,16 @@ def allocator() -> list[list[str]]:
 
 
 def precision() -> list[list[str]]:
-    """The precision that ``auto`` takes against the faster one, here and where bfloat16 instructions are hidden."""
-    rows = []
-    train = "bgnb.fit(compare.pictures(60), bgnb.Run(epochs=1, device='cpu', precision={!r}), progress=False)"
-    slide = "bgnb.score_windows(bgnb.build('tiny', 48).eval(), compare.pictures(60).targets, 48, 8, precision={!r})"
-    for here, limit in (("this processor", {}), ("without bf16 instructions", {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"})):
+    """The precision that ``auto`` takes against the faster one, here and without bfloat16 instructions, if there are any."""
+    rows, places = [], {"this processor": {}}
+    if torch.bfloat16 == BF16:
+        places["without bf16 instructions"] = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}
+    train = "bgnb.fit(compare.pictures(20), bgnb.Run(epochs=1, device='cpu', precision=p), progress=False)"
+    slide = "bgnb.score_windows(bgnb.build('tiny', 48).eval(), compare.pictures(20).targets, 48, 8, precision=p)"
+    for here, limit in places.items():
         for what, work in (("an epoch of `tiny`", train), ("its maps", slide)):
-            code = "bgnb.keep_memory(); (taken,) = compare.times(lambda: {}, rounds=5)"
-            auto, *both = (elsewhere(code.format(work.format(p)), **limit) for p in ("auto", "fp32", "bf16"))
+            works = f"*(lambda p=p: {work} for p in ('auto', 'fp32', 'bf16'))"
+            auto, *both = elsewhere(f"bgnb.keep_memory(); taken = compare.times({works}, rounds=3)", **limit)
             faster = "fp32" if both[0] <= both[1] else "bf16"
             rows.append(against(f"{what}, auto, {here}", f"{faster}, the faster of both", 0.95, auto, min(both)))
     return rows
