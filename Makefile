@@ -54,7 +54,7 @@ help:
 	@touch $@
 
 run: .venv/ready
-	$(BIN)/bgnb run --size 128 --patch 24 --stride 4 --ratio 2 --preset quick --epochs 12 --lr 0.01 --augment 0 --json out/run.json --picture out/run.png
+	$(BIN)/bgnb run --images 120 --size 128 --patch 24 --stride 4 --ratio 2 --preset quick --epochs 12 --lr 0.01 --augment 0 --json out/run.json --picture out/run.png
 	@echo "Look at out/run.png; all numbers are in out/run.json."
 
 # A process for each core, up to four. Each test computes in one thread.

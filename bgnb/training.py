@@ -316,9 +316,10 @@ def network_key(imageset: ImageSet, run: Run, method: Method | None = None) -> s
     """A key of everything that decides what ``fit`` returns: pictures, parameters, weights file, device, precision, versions."""
     device = pick_device(run.device)
     settings = values_of(run.resolved(), Training) | {"precision": str(compute_dtype(device, run.precision))}
+    whole = {name: int(value) for name, value in settings.items() if isinstance(value, float) and value.is_integer()}
     pictures = identity(imageset.targets), identity(imageset.backgrounds)
     weights = Path(run.weights) if run.weights and Path(run.weights).exists() else None
-    return key(settings, repr(method), device.type, torch.__version__, VERSION, weights, *pictures)
+    return key(settings | whole, repr(method), device.type, torch.__version__, VERSION, weights, *pictures)
 
 
 def save_checkpoint(path: str | Path, run: Run, pictures: str, model, mean, optimiser, generator, losses: list[float]) -> None:

@@ -34,7 +34,7 @@ def first_picture(cache: str) -> float:
     import subprocess
 
     with tempfile.TemporaryDirectory() as folder:
-        options = "--size 128 --patch 24 --stride 4 --ratio 2 --preset quick --epochs 12 --lr 0.01 --augment 0"
+        options = "--images 120 --size 128 --patch 24 --stride 4 --ratio 2 --preset quick --epochs 12 --lr 0.01 --augment 0"
         command = [sys.executable, "-m", "bgnb.cli", "run", *options.split(), "--json", "run.json", "--picture", "run.png"]
         clock = time.perf_counter()
         subprocess.run(command, cwd=folder, env=os.environ | {"BGNB_CACHE": cache}, check=True, capture_output=True)

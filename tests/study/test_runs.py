@@ -192,6 +192,7 @@ def test_another_version_of_the_training_is_another_network(easy_set, monkeypatc
     pictures, run = easy_set(size=40), Run(**SMALL)
     before = bgnb.training.network_key(pictures, run)
     assert bgnb.training.network_key(pictures, replace(run, stride=4, overlap="add")) == before
+    assert bgnb.training.network_key(pictures, replace(run, ratio=float(run.ratio))) == before  # 2 is 2.0
     monkeypatch.setattr(bgnb.training, "VERSION", -1)
     assert bgnb.training.network_key(pictures, run) != before
 
