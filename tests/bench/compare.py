@@ -299,8 +299,8 @@ def memory(mode: str) -> float:
 
 def drawing() -> list[list[str]]:
     """240 target pictures, their masks and 240 backgrounds at 256 pixels, drawn; and again, from the cache of a new process."""
-    code = "import time, bgnb, bgnb.data; clock = time.time(); bgnb.data.load('scenes', scene={!r}, size=256, images=240, progress=False); "
-    code += "print(time.time() - clock)"
+    code = "import time; from bgnb.data import load; clock = time.time(); "
+    code += "load('scenes', scene={!r}, size=256, images=240, progress=False); print(time.time() - clock)"
     scenes, taken = ("forest", "playground"), {}
     for _, scene in product(range(3), scenes):
         with tempfile.TemporaryDirectory() as cache:
