@@ -10,8 +10,9 @@ from compare import pictures, times
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 import bgnb
-from bgnb.device import keep_memory
+from bgnb.device import keep_memory, processor
 from bgnb.plots import panels
+from bgnb.study.tables import put_into
 
 BASE = dict(images=32, size=128, patch=24, stride=4, ratio=1)
 STEPS = {
@@ -63,9 +64,10 @@ def main() -> None:
         ax.grid(axis="y", alpha=0.3)
     axes[0, 0].set_ylabel("seconds")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False, fontsize=13)
-    path = Path(__file__).parents[2] / "figures" / "cost_growth.png"
-    path.parent.mkdir(exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
+    root = Path(__file__).parents[2]
+    figure.savefig(root / "figures" / "cost_growth.png", metadata={"Software": None})
+    words = f"*`tiny`, measured on {processor()}. The grey lines are the values that stay in the other panels.*"
+    put_into(root / "docs" / "speed.md", "growth", words)
 
 
 if __name__ == "__main__":
