@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bgnb.files import InputError, atomic_write
-from bgnb.settings import Machine, Run, names
+from bgnb.settings import PRESETS, Machine, Run, names
 from bgnb.study import paper
 from bgnb.study.intervals import bootstrap_interval, bootstrap_over_seeds
 
@@ -51,18 +51,14 @@ def tidy(results: Iterable[dict]) -> pd.DataFrame:
 
     "hits" holds an array ``(images,)`` of 0 and 1, "result" the result itself. Parameters that a run lacks get their defaults.
     """
-    rows = []
+    rows, defaults = [], {name: getattr(Run, name, None) for name in PARAMETERS}
     for result in results:
-        run = dict(result["run"])
+        run = defaults | PRESETS[result["run"].get("preset", Run.preset)] | result["run"]
         pictures = f"{run['target']}, {run['scene']}"
         pictures += f", camouflage {exact(run['camouflage'])}" if run.get("camouflage") else ""
         pictures += ", seam control" if run.get("seam_control") else ""
         rows.append(run | {"pictures": pictures, "name": method_name(run), "hits": array(result["hits"]), "result": result})
-    frame = pd.DataFrame(rows)
-    for name in PARAMETERS:
-        if name not in frame:
-            frame[name] = getattr(Run, name, None)
-    return frame
+    return pd.DataFrame(rows)
 
 
 def array(digits: str) -> np.ndarray:

@@ -61,6 +61,12 @@ def test_no_table_loses_a_run_or_counts_it_twice(runs):
             assert row[pair] == f"{np.mean([hit.mean() for hit in seeds.values()]):.2f}"
 
 
+def test_a_result_older_than_a_parameter_is_one_of_its_default():
+    new = result("background", "1100", seed=1, colours="kept", augment=0)
+    assert by_seed([result("background", "1010"), new]).keys() == {"background x1"}
+    assert len(by_seed([result("background", "1010"), new | {"run": new["run"] | {"augment": 0.3}}])) == 2
+
+
 def test_differences_are_taken_image_by_image():
     results = [result("cam", "1100"), result("has", "1011"), result("cam", "1111", seed=1), result("has", "1110", seed=1)]
     found = by_seed(results)
