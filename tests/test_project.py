@@ -65,3 +65,9 @@ def test_a_bug_report_asks_what_bgnb_check_prints():
     for form in forms.values():
         assert form["name"] and form["description"] and all(field["attributes"]["label"] for field in form["body"])
     assert any("bgnb check" in field["attributes"]["label"] for field in forms["bug_report"]["body"])
+
+
+def test_the_running_time_of_make_run_is_that_of_its_options():
+    from bgnb.lessons.times import FIRST_PICTURE
+
+    assert f"bgnb run {FIRST_PICTURE} --json" in MAKEFILE

@@ -29,13 +29,15 @@ def seconds(notebook: Path, cache: str) -> float:
             os.environ["BGNB_CACHE"] = before
 
 
+FIRST_PICTURE = "--images 120 --size 128 --patch 24 --stride 4 --ratio 2 --preset quick --epochs 12 --lr 0.01 --augment 0"
+
+
 def first_picture(cache: str) -> float:
     """Seconds until the picture of ``make run`` is there, after the installation: in its own process, with an empty cache."""
     import subprocess
 
     with tempfile.TemporaryDirectory() as folder:
-        options = "--images 120 --size 128 --patch 24 --stride 4 --ratio 2 --preset quick --epochs 12 --lr 0.01 --augment 0"
-        command = [sys.executable, "-m", "bgnb.cli", "run", *options.split(), "--json", "run.json", "--picture", "run.png"]
+        command = [sys.executable, "-m", "bgnb.cli", "run", *FIRST_PICTURE.split(), "--json", "run.json", "--picture", "run.png"]
         clock = time.perf_counter()
         subprocess.run(command, cwd=folder, env=os.environ | {"BGNB_CACHE": cache}, check=True, capture_output=True)
         return time.perf_counter() - clock
