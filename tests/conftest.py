@@ -21,8 +21,10 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory):
-    """Tests never see what the user's cache holds, and leave nothing in it."""
-    folder = tmp_path_factory.mktemp("cache")
+    """Tests never see what the user's cache holds, and leave nothing in it. All of pytest's workers share one."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BGNB_CACHE", str(folder))
         yield folder

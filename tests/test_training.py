@@ -308,7 +308,7 @@ def test_batches_hold_every_patch_once_and_none_alone(n, batch):
         assert [part.start for part in parts] == list(range(0, n, batch))
 
 
-def test_a_killed_training_goes_on_by_itself_to_the_same_bits(easy_set, monkeypatch, cache):
+def test_a_killed_training_goes_on_by_itself_to_the_same_bits(easy_set, monkeypatch, empty_cache):
     pictures, run = easy_set(seed=11), Run(**(SMALL | dict(weight_average=True, schedule="one-cycle")))
     whole, save, saved = fit(pictures, run, progress=False), bgnb.training.save_checkpoint, []
 
@@ -331,7 +331,7 @@ def test_a_killed_training_goes_on_by_itself_to_the_same_bits(easy_set, monkeypa
 
 
 @pytest.mark.parametrize("watch", [None, lambda epoch, model, loss: None])
-def test_a_checkpoint_beside_a_finished_network_is_removed(easy_set, watch):
+def test_a_checkpoint_beside_a_finished_network_is_removed(easy_set, empty_cache, watch):
     """A kill between the last two writes leaves both."""
     pictures, run = easy_set(seed=13), Run(**(SMALL | dict(epochs=1)))
     trained(pictures, run, progress=False, on_epoch=watch)
@@ -343,7 +343,7 @@ def test_a_checkpoint_beside_a_finished_network_is_removed(easy_set, watch):
 
 
 @pytest.mark.parametrize("content", [b"", b"damaged", None])
-def test_a_network_in_the_cache_that_does_not_fit_is_trained_again(easy_set, content):
+def test_a_network_in_the_cache_that_does_not_fit_is_trained_again(easy_set, empty_cache, content):
     pictures, run = easy_set(seed=12), Run(**(SMALL | dict(epochs=1)))
     first = trained(pictures, run, progress=False)
     path = bgnb.training.cache_folder() / "networks" / f"{bgnb.training.network_key(pictures, run)}.safetensors"

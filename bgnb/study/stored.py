@@ -1,6 +1,6 @@
-"""What the lessons read of the long runs, in small files that come with the package: claims, curves, and a few maps.
+"""What the lessons read of the long runs, in small files that come with the package: claims, curves, a table, and a few maps.
 
-``bgnb digest`` writes them. Claims and curves come from the stored results, docs/results. The maps come from four trainings
+``bgnb digest`` writes them. All but the maps come from the stored results, docs/results. The maps come from four trainings
 on drawn scenes, because photographs are not part of the project.
 """
 
@@ -21,6 +21,7 @@ from bgnb.settings import Run
 from bgnb.study.claims import claims as find_claims
 from bgnb.study.claims import words
 from bgnb.study.curves import curves
+from bgnb.study.longruns import reviewers_table
 from bgnb.study.runs import readings
 from bgnb.study.sweeps import read_results
 from bgnb.training import fit
@@ -98,13 +99,13 @@ def kept_maps(target: str = "cat", scene: str = "forest") -> tuple[dict[str, dic
     return found, {name: {epoch: numbers[f"{name} {epoch}"] for epoch in EPOCHS} for name in ARMS}
 
 
-# ---- claims and curves ----
+# ---- claims, curves and a table ----
 
 
 def digest(results: str | Path, folder: str | Path) -> None:
-    """Write the claims and the curves of the stored results into the package.
+    """Write the claims, the curves and the reviewers' table of the stored results into the package.
 
-    The curves are those of the grids verdict*, at the paper's learning rate.
+    The curves are those of the grids verdict*, at the paper's learning rate. The table is that of the grid reviewers.
 
     Args:
         results: folder of the stored results, docs/results.
@@ -114,6 +115,8 @@ def digest(results: str | Path, folder: str | Path) -> None:
     frame = curves([result for result in long if result["run"]["lr"] == LONG["lr"] and "epochs" in result])
     with atomic_write(Path(folder) / "curves.csv") as part:
         frame.round(4).to_csv(part, index=False)
+    with atomic_write(Path(folder) / "reviewers.csv") as part:
+        reviewers_table(read_results(Path(results) / "reviewers.jsonl")).to_csv(part, index=False)
     with atomic_write(Path(folder) / "claims.json") as part:
         part.write_text(json.dumps(find_claims(results), indent=1) + "\n")
 
@@ -125,6 +128,15 @@ def kept_curves() -> pd.DataFrame:
     ['last', 'mean']
     """
     return pd.read_csv(FOLDER / "curves.csv")
+
+
+def kept_reviewers() -> pd.DataFrame:
+    """Loc. Acc. of few shots and of held-out photos, beside the long runs, see ``bgnb.study.longruns.reviewers_table``.
+
+    >>> kept_reviewers().columns[-2:].tolist()
+    ['mean [95 %]', 'seeds']
+    """
+    return pd.read_csv(FOLDER / "reviewers.csv")
 
 
 def kept_claims() -> dict[str, dict[str, dict]]:
