@@ -1,6 +1,6 @@
 """The preset ``quick`` against 150 epochs of the protocol: what it finds and what it costs, by the rule of docs/results/plan.md.
 
-``python tests/bench/quick.py`` reads the stored runs, writes docs/results/quick.md's table and figures/quick.png.
+``python tests/bench/quick.py`` reads the stored runs, writes docs/results/quick.md's tables and draws its figures.
 """
 
 from pathlib import Path
@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 MARGIN = 0.05  # quick matches the protocol if it is not worse than this
 PAIRS = 4  # in each place
 SHARE = 0.2  # of the protocol's processor time, at most
+EARLY = 30  # epochs of the protocol that take about as long
 WORDS = {"quick": "quick, 28 epochs", "protocol": "the protocol, 150 epochs"}
 FILES = {
     "photographs": ("quick.jsonl", "verdict.jsonl"),
@@ -33,7 +34,7 @@ def trainings(folder: str | Path) -> pd.DataFrame:
     """The snapshots of x2 with averaged weights, with "place" and "arm" ("quick" or "protocol").
 
     "cpu" is the processor time so far, in seconds. The older protocol runs on photographs lack it; theirs is that of the drawn
-    scenes after as many epochs in the same precision, because the time does not depend on what a picture shows. "processor" is
+    scenes after as many epochs on the same processor, because the time does not depend on what a picture shows. "processor" is
     None where a result does not name it. Only seeds that both arms have on every pair are kept.
 
     Args:
@@ -47,14 +48,10 @@ def trainings(folder: str | Path) -> pd.DataFrame:
                 if run["method"] != "background" or run["ratio"] != 2:
                     continue
                 arm = "quick" if run["preset"] == "quick" else "protocol"
-                rows += (
-                    snapshots([result])
-                    .assign(place=place, arm=arm, precision=result["precision"], processor=result.get("processor"))
-                    .to_dict("records")
-                )
+                rows += snapshots([result]).assign(place=place, arm=arm, processor=result.get("processor")).to_dict("records")
     frame = pd.DataFrame(rows)
     frame = frame[frame["weights"] == "mean"].reset_index(drop=True)
-    frame["cpu"] = frame["cpu"].fillna(frame.groupby(["arm", "epoch", "precision"])["cpu"].transform("mean"))
+    frame["cpu"] = frame["cpu"].fillna(frame.groupby(["arm", "epoch", "processor"], dropna=False)["cpu"].transform("mean"))
     have = (frame["pictures"] + frame["arm"]).groupby([frame["place"], frame["seed"]]).transform("nunique")
     return frame[have == 2 * PAIRS].reset_index(drop=True)
 
@@ -62,10 +59,13 @@ def trainings(folder: str | Path) -> pd.DataFrame:
 def proof(frame: pd.DataFrame) -> pd.DataFrame:
     """One row for each place: Loc. Acc. of both arms, the difference with its interval, the share of the time, and the verdict.
 
+    Beside them, not deciding, stands the protocol after 30 of its epochs.
+
     Args:
         frame: see ``trainings``.
     """
     rows = []
+    early = frame[(frame["arm"] == "protocol") & (frame["epoch"] == EARLY)].groupby("place")["held_out"].mean()
     for place, group in frame[frame["last"]].sort_values(["pictures", "seed"], kind="stable").groupby("place", sort=False):
         found = {arm: one for arm, one in group.groupby("arm")}
         cube = {arm: stacked(one) for arm, one in found.items()}
@@ -79,6 +79,7 @@ def proof(frame: pd.DataFrame) -> pd.DataFrame:
             "x2, averaged weights": place,
             "quick": f"{cube['quick'].mean():.2f}",
             "150 epochs": f"{cube['protocol'].mean():.2f}",
+            f"after {EARLY} of them": f"{early[place]:.2f}",
             "difference [95 %]": f"**{difference.mean():+.3f}** [{low:+.3f}, {high:+.3f}]",
             "processor time": f"{share:.2f} of it" if len(spent) else "not measured on one machine",
             "pairs x seeds": f"{difference.shape[0]} x {difference.shape[1]}",
@@ -103,25 +104,35 @@ def by_pair(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def draw(frame: pd.DataFrame) -> Figure:
-    """Loc. Acc. against the epochs, a panel for each pair of photographs. Lines: means over seeds; bands: their range."""
+def draw(frame: pd.DataFrame, against: str = "epoch") -> Figure:
+    """Loc. Acc. against the epochs or the processor time, a panel for each pair. Lines: means over seeds; bands: their range.
+
+    Args:
+        frame: see ``trainings``; of one place, and of one processor if the time is shown.
+        against: "epoch" or "cpu".
+    """
     pairs = sorted(frame["pictures"].unique())
     figure, axes = panels(2, -(-len(pairs) // 2), height=7, sharex=True, sharey=True)
     for ax, pair in zip(axes.flat, pairs, strict=False):
         for (arm, words), colour in zip(WORDS.items(), SERIES, strict=False):
-            here = frame[(frame["pictures"] == pair) & (frame["arm"] == arm)].groupby("epoch")["held_out"]
-            mean = here.mean()
-            ax.plot(mean.index, mean, color=colour, marker="o" if arm == "quick" else "s", lw=2.6, ms=6, label=words)
-            ax.fill_between(mean.index, here.min(), here.max(), color=colour, alpha=0.2, lw=0)
+            here = frame[(frame["pictures"] == pair) & (frame["arm"] == arm)].groupby("epoch")
+            x, found = here[against].mean(), here["held_out"]
+            ax.plot(x, found.mean(), color=colour, marker="o" if arm == "quick" else "s", lw=2.6, ms=6, label=words)
+            ax.fill_between(x, found.min(), found.max(), color=colour, alpha=0.2, lw=0)
         ax.set_title(pair, loc="left")
         ax.set(ylim=(0, 1), xlim=(0, None))
     for ax in axes[-1]:
-        ax.set_xlabel("epochs, of as many patches each")
+        ax.set_xlabel("epochs, of as many patches each" if against == "epoch" else "seconds of one core")
     for ax in axes[:, 0]:
         ax.set_ylabel("Loc. Acc. (IoU ≥ 0.4)")
     handles, names = axes.flat[0].get_legend_handles_labels()
     legend_above(figure, handles, names)
     return figure
+
+
+def one_processor(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the processor that has most of them."""
+    return frame[frame["processor"] == frame["processor"].value_counts().index[0]]
 
 
 def text(folder: Path) -> str:
@@ -133,5 +144,8 @@ def text(folder: Path) -> str:
 if __name__ == "__main__":
     results = ROOT / "docs" / "results"
     put_into(results / "quick.md", "proof", text(results))
-    photographs = trainings(results).query("place == 'photographs'")
-    draw(photographs).savefig(ROOT / "figures" / "quick.png", dpi=80)
+    found = {place: rows for place, rows in trainings(results).groupby("place")}
+    draw(found["photographs"]).savefig(ROOT / "figures" / "quick.png", dpi=80)
+    scenes = one_processor(found["drawn scenes"])
+    draw(scenes, "cpu").savefig(ROOT / "figures" / "quick_scenes.png", dpi=80)
+    print(f"figures/quick_scenes.png: seeds {sorted(scenes['seed'].unique())} on {scenes['processor'].iloc[0]}")
