@@ -107,24 +107,37 @@ def cats_and_dogs(found: Mapping) -> dict:
 
 
 def kinds(frame: pd.DataFrame) -> dict[str, dict]:
-    """H1 and H2: what a higher ratio does to the backgroundness of F and N, and of P."""
-    ratios = frame[(frame["method"] == "background") & frame["ratio"].isin([1, 4]) & (frame["epoch"] == EPOCHS)]
-    share = len(ratios) > 0 and ratios["above"].notna().all()
-    words = "the share of F and N above .8" if share else "the median backgroundness of F and N"
-    found = {}
-    for name, value, what in (("H1", "above" if share else "median", words), ("H2", "P", "the share of P called background")):
+    """H1 and H2: what a higher ratio does to the backgroundness of F and N, and of P.
 
-        def rise(ratio: float, epoch: int = EPOCHS, value: str = value) -> dict:
-            return combine((1, arm(frame, ratio, value, epoch)), (-1, arm(frame, 1, value)))
+    H1 compares shares above .8, or medians where one of the compared runs lacks the share. A "note" says what stands beside it
+    if that is not the same.
+    """
+    patches = frame[frame["method"] == "background"]
 
-        beside = {
-            "x2 minus x1": decide(cats_and_dogs(rise(2)), 4),
-            "x4 minus x1, equal updates": decide(cats_and_dogs(rise(4, EQUAL)), 4),
-        }
-        if name == "H1":
-            beside["the owl in the forest, x2 minus x1"] = decide(only(rise(2), OWL))
-        found[name] = {"measured": f"x4 minus x1: {what}"} | decide(cats_and_dogs(rise(4)), 4) | {"beside": beside}
-    return found
+    def rise(value: str, ratio: float, epoch: int = EPOCHS) -> dict:
+        return combine((1, arm(frame, ratio, value, epoch)), (-1, arm(frame, 1, value)))
+
+    def share_or_median(ratio: float, epoch: int = EPOCHS) -> str:
+        compared = patches.query("(ratio == @ratio and epoch == @epoch) or (ratio == 1 and epoch == @EPOCHS)")
+        return "above" if len(compared) and compared["above"].notna().all() else "median"
+
+    words = {"above": "the share of F and N above .8", "median": "the median backgroundness of F and N"}
+    value = share_or_median(4)
+    h1 = {"measured": f"x4 minus x1: {words[value]}"} | decide(cats_and_dogs(rise(value, 4)), 4) | {"beside": {}}
+    for label, (ratio, epoch), chosen, pairs in (
+        ("x2 minus x1", (2, EPOCHS), cats_and_dogs, 4),
+        ("x4 minus x1, equal updates", (4, EQUAL), cats_and_dogs, 4),
+        ("the owl in the forest, x2 minus x1", (2, EPOCHS), lambda found: only(found, OWL), 1),
+    ):
+        other = share_or_median(ratio, epoch)
+        said = decide(chosen(rise(other, ratio, epoch)), pairs)
+        h1["beside"][label] = said | ({"note": words[other]} if other != value and said["effect"] is not None else {})
+    h2 = {"measured": "x4 minus x1: the share of P called background"} | decide(cats_and_dogs(rise("P", 4)), 4)
+    h2["beside"] = {
+        "x2 minus x1": decide(cats_and_dogs(rise("P", 2)), 4),
+        "x4 minus x1, equal updates": decide(cats_and_dogs(rise("P", 4, EQUAL)), 4),
+    }
+    return {"H1": h1, "H2": h2}
 
 
 def overtaking(frame: pd.DataFrame, photographs: bool) -> dict[str, dict]:
@@ -223,7 +236,7 @@ def weighted(differences: Mapping[str, np.ndarray], weights: Mapping[str, float]
 
 
 def words(claim: Mapping) -> str:
-    """A claim's verdict in words. Where pairs or seeds are missing, the effect so far is not shown.
+    """A claim's verdict in words, with its note. Where pairs or seeds are missing, the effect so far is not shown.
 
     >>> words({"verdict": "supported", "effect": 0.121, "interval": [0.04, 0.2], "pairs": 4, "seeds": 5})
     '**supported**: +0.12 [+0.04, +0.20]'
@@ -235,7 +248,7 @@ def words(claim: Mapping) -> str:
     why = claim.get("why", "")
     if claim["effect"] is None or why[:1].isdigit():
         return f"undecided: {why}"
-    effect = signed(claim["effect"], claim["interval"])
+    effect = signed(claim["effect"], claim["interval"]) + (f" ({claim['note']})" if "note" in claim else "")
     return f"undecided: {effect}; {why}" if why else f"**{claim['verdict']}**: {effect}"
 
 

@@ -11,7 +11,7 @@ import pytest
 from bgnb import Run
 from bgnb.cli import main
 from bgnb.files import InputError
-from bgnb.study.claims import beside_table, claims, claims_table, headline, put_into, render
+from bgnb.study.claims import beside_table, claims, claims_table, headline, put_into, render, words
 from bgnb.study.longruns import decide, endpoint, endpoint_table, epochs_table, readings_table, reviewers_table, snapshots
 from bgnb.study.tables import combine, markdown
 
@@ -91,12 +91,14 @@ def test_h1_takes_the_share_above_as_soon_as_all_compared_runs_have_it(tmp_path)
                 results.append(result(pair, seed, 5, ratio, kinds=background(median=0.7 - 0.1 * ratio, above=above)))
         return store(tmp_path, results)["photographs"]["H1"]
 
-    for lacking in (None, (2, 0)):  # x2 is not compared
+    for lacking, beside in ((None, 0.1), ((2, 0), -0.1)):  # the claim itself does not compare x2
         h1 = made(lacking)
         assert "above .8" in h1["measured"] and h1["effect"] == pytest.approx(0.3) and h1["verdict"] == "supported"
+        assert h1["beside"]["x2 minus x1"]["effect"] == pytest.approx(beside)
+        assert ("median" in words(h1["beside"]["x2 minus x1"])) == (lacking == (2, 0))
     h1 = made((4, 1))
     assert "median" in h1["measured"] and h1["effect"] == pytest.approx(-0.3) and h1["verdict"] == "refuted"
-    assert h1["beside"]["x2 minus x1"]["effect"] == pytest.approx(-0.1)
+    assert h1["beside"]["x2 minus x1"]["effect"] == pytest.approx(0.1) and "above .8" in words(h1["beside"]["x2 minus x1"])
 
 
 def test_beside_h1_stands_the_owl_in_the_forest(tmp_path):
