@@ -19,20 +19,21 @@ COLOURS = ("kept", "standardised")
 
 
 class Unit(NamedTuple):
-    """What a method trains on, how much of it goes into an update (paper, Sec. 4.1), and the same and its rate with quick."""
+    """What a method trains on, how much of it goes into an update (paper, Sec. 4.1), and what quick sets for it."""
 
     unit: str  # "patches" or "images"
     batch: int
     quick: dict[str, Any]
 
 
+IMAGES = Unit("images", 64, dict(batch=8, lr=0.003, augment=0))
 METHODS = {
-    "background": Unit("patches", 512, dict(batch=128, lr=0.03)),
-    "cam": Unit("images", 64, dict(batch=8, lr=0.01)),
-    "adl": Unit("images", 64, dict(batch=8, lr=0.01)),
-    "has": Unit("images", 64, dict(batch=8, lr=0.01)),
-    "cutmix": Unit("images", 64, dict(batch=8, lr=0.01)),
-    "cam_unpadded": Unit("images", 64, dict(batch=8, lr=0.01)),
+    "background": Unit("patches", 512, dict(batch=128, lr=0.03, augment=0.3)),
+    "cam": IMAGES,
+    "adl": IMAGES,
+    "has": IMAGES,
+    "cutmix": IMAGES,
+    "cam_unpadded": IMAGES,
 }
 
 LIMITS = {  # parameter -> lowest and highest value; anything outside is a slip that would fail later, and less clearly
@@ -48,7 +49,7 @@ OURS = dict(overlap="average", redraw=True, momentum=0.9, weight_decay=1e-4)
 PRESETS: dict[str, dict[str, Any]] = {
     "recommended": PAPER | OURS,
     "literal": PAPER | dict(overlap="add", redraw=False, momentum=0.0, weight_decay=0.0),
-    "quick": OURS | dict(epochs=28, schedule="one-cycle", weight_average=True, augment=0.3),  # and a rate for each method
+    "quick": OURS | dict(epochs=28, schedule="one-cycle", weight_average=True),  # the rest depends on the method
 }
 
 

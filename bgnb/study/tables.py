@@ -1,13 +1,14 @@
 """Stored results as tidy frames, and frames as Markdown tables. Every result counts in exactly one cell of a table."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bgnb.files import InputError, atomic_write
-from bgnb.settings import PRESETS, Machine, Run, names
+from bgnb.settings import Machine, Run, names
 from bgnb.study import paper
 from bgnb.study.intervals import bootstrap_interval, bootstrap_over_seeds
 
@@ -49,11 +50,11 @@ def exact(value: object) -> str:
 def tidy(results: Iterable[dict]) -> pd.DataFrame:
     """One row for each result: all parameters of its run, and what tables show of it.
 
-    "hits" holds an array ``(images,)`` of 0 and 1, "result" the result itself. Parameters that a run lacks get their defaults.
+    "hits" holds an array ``(images,)`` of 0 and 1, "result" the result itself. Parameters that a run lacks are filled in.
     """
-    rows, defaults = [], {name: getattr(Run, name, None) for name in PARAMETERS}
+    rows = []
     for result in results:
-        run = defaults | PRESETS[result["run"].get("preset", Run.preset)] | result["run"]
+        run = asdict(Run(**result["run"]).resolved())
         pictures = f"{run['target']}, {run['scene']}"
         pictures += f", camouflage {exact(run['camouflage'])}" if run.get("camouflage") else ""
         pictures += ", seam control" if run.get("seam_control") else ""
