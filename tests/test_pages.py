@@ -111,6 +111,17 @@ def test_what_the_readme_and_the_verdict_say():
     assert f"{means['background x2']:.2f} (background x2) and {means['CAM']:.2f} (CAM)" in README.read_text()
 
 
+def test_what_the_verdict_says_of_cam_without_padding():
+    found = {}
+    for name in ("verdict", "verdict_images"):
+        found |= {name: stacked(pairs) for name, pairs in endpoint(snapshots(read_results(RESULTS / f"{name}.jsonl"))).items()}
+    for pair, hits in found["CAM, unpadded"].items():
+        if "forest" in pair:  # "as many"
+            assert abs(hits.mean() - found["background x2"][pair].mean()) < 0.05
+        else:
+            assert hits.mean() < found["CAM"][pair].mean() - 0.15 < found["background x2"][pair].mean()
+
+
 def test_tiny_is_two_networks():
     sizes = {}
     for image_level in (False, True):

@@ -52,7 +52,13 @@ def claims(folder: str | Path) -> dict[str, dict[str, dict]]:
     found = {}
     for place, photographs in PLACES.items():
         frame = counting(stored, photographs)
-        judged = (kinds(frame), overtaking(frame, photographs), sizes(frame), scenes(frame), owls(frame, photographs))
+        judged = (
+            kinds(frame, photographs),
+            overtaking(frame, photographs),
+            sizes(frame),
+            scenes(frame),
+            owls(frame, photographs),
+        )
         parts = {name: claim for part in judged for name, claim in part.items()}
         found[place] = {name: {"claim": text} | parts[name] for name, text in CLAIMS.items()}
     return found
@@ -64,8 +70,9 @@ def counting(results: Iterable[dict], photographs: bool) -> pd.DataFrame:
     They have the settings of the grids' scale cpu, with any seed. Values are arrays: "hits" ``(images,)``; ``(1,)`` each
     "above", the share of F and N above .8 (mean of both kinds), "median" of the two, and "P", the share called background.
     """
-    grids = [*paper.TABLES, *([] if photographs else ["camouflage"])]
-    wanted = {run_key(run | {"seed": 0}) for grid in grids for run, _ in read_grid(grid, "cpu", photographs)}
+    planned = [run for grid in paper.TABLES for run, _ in read_grid(grid, "cpu", photographs)]
+    planned += [run for run, _ in (read_grid("verdict_images") if photographs else read_grid("camouflage", "cpu"))]
+    wanted = {run_key(run | {"seed": 0}) for run in planned}
     chosen = [r for r in results if "epochs" in r and run_key(r["run"] | {"seed": 0}) in wanted]
     rows = []
     for _, run in tidy(chosen).iterrows() if chosen else ():
@@ -106,7 +113,7 @@ def cats_and_dogs(found: Mapping) -> dict:
 # ---- the claims ----
 
 
-def kinds(frame: pd.DataFrame) -> dict[str, dict]:
+def kinds(frame: pd.DataFrame, photographs: bool) -> dict[str, dict]:
     """H1 and H2: what a higher ratio does to the backgroundness of F and N, and of P.
 
     H1 compares shares above .8, or medians where one of the compared runs lacks the share. A "note" says what stands beside it
@@ -127,7 +134,7 @@ def kinds(frame: pd.DataFrame) -> dict[str, dict]:
     for label, (ratio, epoch), chosen, pairs in (
         ("x2 minus x1", (2, EPOCHS), cats_and_dogs, 4),
         ("x4 minus x1, equal updates", (4, EQUAL), cats_and_dogs, 4),
-        ("the owl in the forest, x2 minus x1", (2, EPOCHS), lambda found: only(found, OWL), 1),
+        *([] if photographs else [("the owl in the forest, x2 minus x1", (2, EPOCHS), lambda found: only(found, OWL), 1)]),
     ):
         other = share_or_median(ratio, epoch)
         said = decide(chosen(rise(other, ratio, epoch)), pairs)
@@ -151,6 +158,8 @@ def overtaking(frame: pd.DataFrame, photographs: bool) -> dict[str, dict]:
     beside |= {
         f"x2 minus {word}": decide(minus(2, m), pairs) for m, word in (("adl", "ADL"), ("has", "HaS"), ("cutmix", "CutMix"))
     }
+    if photographs:
+        beside["x2 minus CAM, unpadded"] = decide(minus(2, "cam_unpadded"), pairs)
     found = {"measured": "x2 minus CAM: Loc. Acc."} | decide(minus(2, "cam"), pairs, seeds)
     arms = {"background x2": stacked(arm(frame, 2)), "CAM": stacked(arm(frame, 1, method="cam"))}
     found["arms"] = {name: float(np.mean([v.mean() for v in pairs.values()])) for name, pairs in arms.items() if pairs}
@@ -264,12 +273,13 @@ def claims_table(found: Mapping[str, Mapping[str, dict]]) -> str:
 
 
 def beside_table(found: Mapping[str, Mapping[str, dict]]) -> str:
-    """What stands beside the claims and does not decide them, in Markdown."""
+    """What stands beside the claims and does not decide them, in Markdown. A cell is empty where no runs are planned."""
     rows = []
     for name in CLAIMS:
-        for label in found["scenes"][name].get("beside", {}):
-            cells = [found[place][name].get("beside", {}).get(label, NOT_RUN) for place in PLACES]
-            rows.append({"": name, "beside it": label, "photographs": words(cells[0]), "drawn scenes": words(cells[1])})
+        both = {place: found[place][name].get("beside", {}) for place in PLACES}
+        for label in both["scenes"] | both["photographs"]:
+            cells = [words(one[label]) if label in one else "" for one in both.values()]
+            rows.append({"": name, "beside it": label, "photographs": cells[0], "drawn scenes": cells[1]})
     best = [found[place]["H4"]["best_patch"] for place in PLACES]
     cells = [", ".join(f"{size} ({scene})" for scene, size in one.items()) or "undecided: not run" for one in best]
     row = {"": "H4", "beside it": "best patch of 256 pixels", "photographs": cells[0], "drawn scenes": cells[1]}
