@@ -112,12 +112,12 @@ def test_the_files_are_small():
     assert sum(file.stat().st_size for file in FOLDER.iterdir()) < 2e6
 
 
-def test_the_command_writes_claims_and_curves_and_no_maps_unless_asked(tmp_path, monkeypatch, capsys):
+def test_the_command_writes_what_lessons_read_and_no_maps_unless_asked(tmp_path, monkeypatch, capsys):
     asked = []
     monkeypatch.setattr(stored, "FOLDER", tmp_path)
     monkeypatch.setattr(stored, "keep_maps", lambda target, scene, folder: asked.append((target, scene, folder)))
     main(["digest", "--results", str(RESULTS)])
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["claims.json", "curves.csv"] and not asked
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["claims.json", "curves.csv", "reviewers.csv"] and not asked
     main(["digest", "--results", str(RESULTS), "--maps"])
     assert asked == [(*pair, tmp_path) for pair in PAIRS]
     with pytest.raises(SystemExit) as end:
