@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 import bgnb
+from bgnb.study.claims import claims
 from bgnb.study.comparison import accuracy_table, difference_table, settings_table
-from bgnb.study.longruns import endpoint, snapshots
+from bgnb.study.longruns import endpoint, reviewers_table, snapshots
 from bgnb.study.sweeps import grids, read_results
 from bgnb.study.tables import combine, runs_table, stacked
 
@@ -120,6 +121,27 @@ def test_what_the_verdict_says_of_cam_without_padding():
             assert abs(hits.mean() - found["background x2"][pair].mean()) < 0.05
         else:
             assert hits.mean() < found["CAM"][pair].mean() - 0.15 < found["background x2"][pair].mean()
+
+
+def test_what_surprised_us(bench):
+    said = claims(RESULTS)["photographs"]
+    assert said["H5"]["playground"]["effect"] > 0 > said["H5"]["effect"]  # line 4
+    assert said["H1"]["beside"]["x4 minus x1, equal updates"]["interval"][0] > said["H1"]["interval"][1]  # line 5
+    found = (
+        reviewers_table(read_results(RESULTS / "reviewers.jsonl"))
+        .set_index("Loc. Acc., best threshold")["mean [95 %]"]
+        .map(value)
+    )
+    assert abs(found["true labels on 5 photos"] - found["background x2"]) < 0.03  # line 6
+    assert abs(found["background x2, held-out photos"] - found["background x2"]) < 0.03  # line 7
+    assert found["CAM, held-out photos"] < found["CAM"] - 0.1
+    quick = bench("quick")
+    for _, row in quick.proof(quick.trainings(RESULTS)).iterrows():  # line 8
+        assert abs(float(row["quick"]) - float(row["after 30 of them"])) < 0.035
+    scenes = quick.trainings(RESULTS).query("place == 'drawn scenes' and last")  # line 9
+    by_seed = scenes.groupby(["seed", "arm"])["held_out"].mean().unstack()
+    ahead = (by_seed["quick"] - by_seed["protocol"]).tolist()
+    assert ahead[0] > 0.05 and sum(ahead) < 0
 
 
 def test_tiny_is_two_networks():
