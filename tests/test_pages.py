@@ -132,9 +132,9 @@ def test_what_surprised_us(bench):
         .set_index("Loc. Acc., best threshold")["mean [95 %]"]
         .map(value)
     )
-    assert abs(found["true labels on 5 photos"] - found["background x2"]) < 0.03  # line 6
-    assert abs(found["background x2, held-out photos"] - found["background x2"]) < 0.03  # line 7
-    assert found["CAM, held-out photos"] < found["CAM"] - 0.1
+    assert found["true labels on 5 photos"] < found["background x2"] < found["true labels on 10 photos"]  # line 6
+    assert found["background x2"] - found["background x2, held-out photos"] < 0.05  # line 7
+    assert 0.3 < 1 - found["CAM, held-out photos"] / found["CAM"] < 0.4
     quick = bench("quick")
     for _, row in quick.proof(quick.trainings(RESULTS)).iterrows():  # line 8
         assert abs(float(row["quick"]) - float(row["after 30 of them"])) < 0.035
