@@ -8,6 +8,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 BIN := .venv/bin
 LOG := .venv/install.log
 PINNED := .venv/constraints.txt
+WORKERS := from bgnb.study.sweeps import available_cores; print(min(4, available_cores() + 1))
 ALL := '.[test,class,cluster,dev]'
 WASM := --target=wasm32 -O2 -msimd128 -nostdlib -Wl,--no-entry,--strip-all,--export=__heap_base
 MADE := .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis build bgnb.egg-info
@@ -57,9 +58,10 @@ run: .venv/ready
 	$(BIN)/bgnb run --images 120 --size 128 --patch 24 --stride 4 --ratio 2 --preset quick --epochs 12 --lr 0.01 --augment 0 --json out/run.json --picture out/run.png
 	@echo "Look at out/run.png; all numbers are in out/run.json."
 
-# A process for each core and one more, up to four: whoever waits for a browser leaves a core to others. Each test computes in one thread.
+# A process for each core and one more, up to four: whoever waits for a browser leaves a core to the others. Each test computes
+# in one thread.
 test: .venv/ready
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $$($(BIN)/python -c "import os; print(min(4, os.cpu_count() + 1))") --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $$($(BIN)/python -c "$(WORKERS)") --dist worksteal
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks

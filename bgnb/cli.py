@@ -239,7 +239,7 @@ def claims(results: Path = Path("docs/results"), json: Path | None = None, into:
 
 
 def digest(results: Path = Path("docs/results"), maps: bool = False) -> None:
-    """Renew what the lessons show of the long runs: claims, curves and a table of the stored results, kept in the package.
+    """Renew what the lessons show of the long runs: claims, curves and a table. They come with the package.
 
     Args:
         results: folder of the stored results.

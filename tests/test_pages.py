@@ -117,28 +117,30 @@ def test_what_the_verdict_says_of_cam_without_padding():
     for name in ("verdict", "verdict_images"):
         found |= {name: stacked(pairs) for name, pairs in endpoint(snapshots(read_results(RESULTS / f"{name}.jsonl"))).items()}
     for pair, hits in found["CAM, unpadded"].items():
-        if "forest" in pair:  # "as many"
-            assert abs(hits.mean() - found["background x2"][pair].mean()) < 0.05
+        x2, padded = (found[name][pair].mean() for name in ("background x2", "CAM"))
+        if "forest" in pair:  # "as many as background learning does", and more than with padding
+            assert abs(hits.mean() - x2) < 0.03 and hits.mean() > padded
         else:
-            assert hits.mean() < found["CAM"][pair].mean() - 0.15 < found["background x2"][pair].mean()
+            assert hits.mean() < padded - 0.15 and padded < x2
 
 
 def test_what_surprised_us(bench):
     said = claims(RESULTS)["photographs"]
-    assert said["H5"]["playground"]["effect"] > 0 > said["H5"]["effect"]  # line 4
+    assert said["H5"]["playground"]["effect"] > 0 and said["H5"]["verdict"] == "refuted"  # line 4
+    assert claims(RESULTS)["scenes"]["H5"]["verdict"] == "undecided"
     assert said["H1"]["beside"]["x4 minus x1, equal updates"]["interval"][0] > said["H1"]["interval"][1]  # line 5
-    found = (
-        reviewers_table(read_results(RESULTS / "reviewers.jsonl"))
-        .set_index("Loc. Acc., best threshold")["mean [95 %]"]
-        .map(value)
-    )
-    assert found["true labels on 5 photos"] < found["background x2"] < found["true labels on 10 photos"]  # line 6
+    table = reviewers_table(read_results(RESULTS / "reviewers.jsonl")).set_index("Loc. Acc., best threshold")
+    for pair in ("cat, forest", "cat, playground", "dog, forest", "dog, playground"):  # line 6
+        found = table[pair][["true labels on 5 photos", "background x2", "true labels on 10 photos"]].astype(float).tolist()
+        assert found == sorted(set(found))
+    found = table["mean [95 %]"].map(value)
     assert found["background x2"] - found["background x2, held-out photos"] < 0.05  # line 7
     assert 0.3 < 1 - found["CAM, held-out photos"] / found["CAM"] < 0.4
     quick = bench("quick")
-    for _, row in quick.proof(quick.trainings(RESULTS)).iterrows():  # line 8
-        assert abs(float(row["quick"]) - float(row["after 30 of them"])) < 0.035
-    scenes = quick.trainings(RESULTS).query("place == 'drawn scenes' and last")  # line 9
+    runs = quick.trainings(RESULTS)
+    proof = quick.proof(runs).set_index("x2, averaged weights").loc[["photographs", "drawn scenes"]]  # line 8
+    assert (proof["quick"].astype(float) - proof["after 30 of them"].astype(float)).abs().max() < 0.02
+    scenes = runs.query("place == 'drawn scenes' and last")  # line 9
     by_seed = scenes.groupby(["seed", "arm"])["held_out"].mean().unstack()
     ahead = (by_seed["quick"] - by_seed["protocol"]).tolist()
     assert ahead[0] > 0.05 and sum(ahead) < 0

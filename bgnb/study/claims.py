@@ -116,10 +116,11 @@ def cats_and_dogs(found: Mapping) -> dict:
 def kinds(frame: pd.DataFrame, photographs: bool) -> dict[str, dict]:
     """H1 and H2: what a higher ratio does to the backgroundness of F and N, and of P.
 
-    H1 compares shares above .8, or medians where one of the compared runs lacks the share. A "note" says what stands beside it
-    if that is not the same.
+    H1 compares shares above .8, or medians where one of the compared runs lacks the share. What stands beside it has a "note"
+    if it compares the other of the two.
     """
     patches = frame[frame["method"] == "background"]
+    words = {"above": "the share of F and N above .8", "median": "the median backgroundness of F and N"}
 
     def rise(value: str, ratio: float, epoch: int = EPOCHS) -> dict:
         return combine((1, arm(frame, ratio, value, epoch)), (-1, arm(frame, 1, value)))
@@ -128,17 +129,17 @@ def kinds(frame: pd.DataFrame, photographs: bool) -> dict[str, dict]:
         compared = patches.query("(ratio == @ratio and epoch == @epoch) or (ratio == 1 and epoch == @EPOCHS)")
         return "above" if len(compared) and compared["above"].notna().all() else "median"
 
-    words = {"above": "the share of F and N above .8", "median": "the median backgroundness of F and N"}
-    value = share_or_median(4)
-    h1 = {"measured": f"x4 minus x1: {words[value]}"} | decide(cats_and_dogs(rise(value, 4)), 4) | {"beside": {}}
-    for label, (ratio, epoch), chosen, pairs in (
-        ("x2 minus x1", (2, EPOCHS), cats_and_dogs, 4),
-        ("x4 minus x1, equal updates", (4, EQUAL), cats_and_dogs, 4),
-        *([] if photographs else [("the owl in the forest, x2 minus x1", (2, EPOCHS), lambda found: only(found, OWL), 1)]),
-    ):
-        other = share_or_median(ratio, epoch)
-        said = decide(chosen(rise(other, ratio, epoch)), pairs)
-        h1["beside"][label] = said | ({"note": words[other]} if other != value and said["effect"] is not None else {})
+    def beside(ratio: float, epoch: int = EPOCHS, pair: str = "") -> dict:
+        value = share_or_median(ratio, epoch)
+        found = rise(value, ratio, epoch)
+        said = decide(only(found, pair)) if pair else decide(cats_and_dogs(found), 4)
+        return said | ({} if value == decides else {"note": words[value]})
+
+    decides = share_or_median(4)
+    h1 = {"measured": f"x4 minus x1: {words[decides]}"} | decide(cats_and_dogs(rise(decides, 4)), 4)
+    h1["beside"] = {"x2 minus x1": beside(2), "x4 minus x1, equal updates": beside(4, EQUAL)}
+    if not photographs:
+        h1["beside"]["the owl in the forest, x2 minus x1"] = beside(2, pair=OWL)
     h2 = {"measured": "x4 minus x1: the share of P called background"} | decide(cats_and_dogs(rise("P", 4)), 4)
     h2["beside"] = {
         "x2 minus x1": decide(cats_and_dogs(rise("P", 2)), 4),

@@ -19,7 +19,7 @@ def quick(bench):
 
 
 def test_the_page_shows_the_stored_runs(quick):
-    assert PAGE.partition("<!-- proof -->\n")[2].partition("\n<!-- end -->")[0] == quick.text(RESULTS)
+    assert PAGE.partition("<!-- proof -->\n")[2].partition("\n<!-- end -->")[0] == quick.text(quick.trainings(RESULTS))
 
 
 def test_the_difference_is_that_of_the_hits(quick):
