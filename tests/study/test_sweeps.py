@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -345,7 +346,8 @@ def test_workers_end_with_a_killed_sweep(tmp_path):
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     workers = []
     while not workers and process.poll() is None:  # the worker is there before torch is loaded
-        workers = [p for p in psutil.Process(process.pid).children() if "spawn_main" in " ".join(p.cmdline())]
+        with suppress(psutil.NoSuchProcess):  # a child that ends while it is asked
+            workers = [p for p in psutil.Process(process.pid).children() if "spawn_main" in " ".join(p.cmdline())]
         time.sleep(0.1)
     process.kill()
     process.wait()
