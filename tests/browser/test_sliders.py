@@ -43,7 +43,9 @@ def voila(tmp_path):
 
 def kernels() -> int:
     """How many kernels the servers of this test run."""
-    return sum("ipykernel_launcher" in child.cmdline() for child in psutil.Process().children(recursive=True))
+    ours = psutil.Process().children(recursive=True)
+    everybody = psutil.process_iter(["cmdline"])  # leaves out who ends meanwhile
+    return sum("ipykernel_launcher" in (one.info["cmdline"] or []) for one in everybody if one in ours)
 
 
 def test_a_slider_moves_by_keyboard_in_jupyterlab(lab, page):
